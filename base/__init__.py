@@ -1,0 +1,1 @@
+"""The ground floor: the clock, conditional moves, the bell. Knows nothing of homes or events."""

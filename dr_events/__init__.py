@@ -1,0 +1,1 @@
+"""THE EVENT: planning, dispatch, read-back, opt-outs, results."""

@@ -1,0 +1,47 @@
+"""From an event to the bytes every targeted system gets."""
+
+from datetime import datetime, timedelta
+
+from base.refusal import Refused
+from carrier import wire
+from dr_events import operations
+from dr_events.models import Event
+from people.operations import Actor
+
+
+def _message(event: Event) -> wire.Message:
+    return wire.encode(
+        wire.DemandEvent(
+            event_id=event.wire_id,
+            modification=event.modification,
+            kind="demand",
+            level=2,
+            price_cents=None,
+            start=event.starts_at,
+            duration=event.ends_at - event.starts_at,
+            start_randomization=timedelta(seconds=event.randomize_start_s),
+            response=event.response,  # type: ignore[arg-type]
+            offset_f=None if event.offset_f is None else float(event.offset_f),
+            heat_f=None if event.heat_f is None else float(event.heat_f),
+            cool_f=None if event.cool_f is None else float(event.cool_f),
+            priority=1,
+            test=False,
+            message=event.note,
+        )
+    )
+
+
+def submit(*, event_id: int, actor: Actor, now: datetime) -> Event:
+    """Freeze the message of a draft and hand it on. Raises Refused; see operations.submit."""
+    event = Event.objects.get(id=event_id)
+    try:
+        message = _message(event)
+    except ValueError as error:
+        raise Refused(f"Carrier's format cannot carry this event: {error}", code="wire") from None
+    operations.freeze_message(
+        event_id=event_id,
+        message=message.body,
+        content_type=message.content_type,
+        version=message.version,
+    )
+    return operations.submit(event_id=event_id, actor=actor, now=now)

@@ -1,0 +1,71 @@
+"""The last look: asked on the fan-out thread right before a request's bytes leave."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from dr_events import queries
+from dr_events.queries.work import Sending
+
+# How old the answers below may get. The stop promises one second from commit to the last POST.
+LOOK_EVERY_S = 0.25
+
+
+@dataclass(slots=True)
+class Watch:
+    """Knows, at most LOOK_EVERY_S late, whether anything may still be sent.
+
+    ``refresh`` runs on the task's thread and asks the database; ``refusal`` runs on the fan-out
+    thread and only reads plain attributes.
+    """
+
+    event: Sending
+    lease_s: float
+    database_now: Callable[[], datetime]
+    stopped: bool = False
+    closed: bool = False
+    called_off: frozenset[int] = frozenset()
+    too_late: bool = False
+    _fresh_until: float = 0.0
+    _leases: dict[int, float] = field(default_factory=dict)
+
+    def refresh(self) -> None:
+        """Ask again if the last answer is older than LOOK_EVERY_S."""
+        if time.monotonic() < self._fresh_until:
+            return
+        self.stopped, self.closed, self.called_off = queries.work.stop_signals(
+            event_id=self.event.id
+        )
+        self.too_late = self.database_now() >= self.event.last_send
+        self._fresh_until = time.monotonic() + LOOK_EVERY_S
+
+    def claimed(self, ids: list[int]) -> None:
+        """Remember when these rows were claimed, by the monotonic clock."""
+        now = time.monotonic()
+        self._leases.update(dict.fromkeys(ids, now))
+
+    def settled(self, ids: list[int]) -> None:
+        for row_id in ids:
+            self._leases.pop(row_id, None)
+
+    def refusal(self, row_id: int) -> str | None:
+        """Why this row must not be sent now, or None.
+
+        A holder that was paused for longer than a third of its lease gives the row back: by the
+        time it looked, somebody else might be about to take it.
+        """
+        now = time.monotonic()
+        if self.stopped:
+            return "everything is stopped"
+        if self.closed:
+            return "the event was cancelled"
+        if self.too_late:
+            return "too little of the event was left"
+        if row_id in self.called_off:
+            return "the home said no"
+        if now - self._leases.get(row_id, 0.0) > self.lease_s / 3:
+            return "the claim grew old"
+        if now > self._fresh_until + 4 * LOOK_EVERY_S:
+            return "the stop could not be read"
+        return None

@@ -1,0 +1,208 @@
+"""The wave: claim, keep the window of requests full, save beside it."""
+
+import logging
+import time
+from collections import defaultdict
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from django.conf import settings
+from django.utils import timezone
+
+from base import clock
+from carrier.errors import retry_after_seconds
+from carrier.fanout import Answer, Channel, Outcome, Outgoing
+from dr_events import operations, queries
+from dr_events.dispatch import vendor
+from dr_events.dispatch.watch import Watch
+from dr_events.queries.work import Sending
+from dr_events.rules import outcomes
+from enrollments import operations as homes
+from enrollments.tokens import CannotOpen
+
+log = logging.getLogger(__name__)
+
+CLAIM_ROWS = 500
+SAVE_ROWS = 500
+# A task works this long, then ends; the next sweep rings again. Far below every time limit.
+WORK_S = 25.0
+
+
+def send_wave(event_id: int) -> int:
+    """Send what is due of one event until nothing is left or WORK_S is over; rows answered.
+
+    Any number may run at once, in any process: streams are taken by a session lock, rows by a
+    claim. Returns 0 when all streams are taken or nothing is due.
+    """
+    event = queries.work.sending(event_id)
+    if event is None:
+        return 0
+    stream = operations.take_stream(event_id=event_id, streams=settings.STREAMS_PER_EVENT)
+    if stream is None:
+        return 0
+    try:
+        _settle(event)
+        return _Wave(event).run()
+    finally:
+        _settle(event)
+        operations.give_back(stream)
+
+
+def _settle(event: Sending) -> None:
+    operations.settle(
+        event_id=event.id,
+        last_send=event.last_send,
+        ends_at=event.ends_at,
+        now=clock.database_now(),
+    )
+
+
+@dataclass(slots=True)
+class _Wave:
+    event: Sending
+    watch: Watch = field(init=False)
+    channel: Channel = field(init=False)
+    rows: dict[int, tuple[int, operations.Claimed]] = field(default_factory=dict)
+    open_of_claim: dict[int, int] = field(default_factory=lambda: defaultdict(int))
+    answered: int = 0
+    after: int = 0
+
+    def run(self) -> int:
+        fan = vendor.requests()
+        self.watch = Watch(self.event, settings.LEASE_S, clock.database_now)
+        self.channel = fan.channel(lambda out: self.watch.refusal(out.key))
+        until = time.monotonic() + WORK_S
+        low_water = max(fan.in_flight, CLAIM_ROWS)
+        more = True
+        try:
+            while more or self.channel.pending:
+                self.watch.refresh()
+                while more and self.channel.pending < low_water:
+                    more = self._claim() and time.monotonic() < until
+                answers = self.channel.collect(at_most=SAVE_ROWS, wait_s=0.1)
+                if answers:
+                    self._save(answers)
+        finally:
+            self._let_go()
+        return self.answered
+
+    def _claim(self) -> bool:
+        """Claim and queue the next rows; false when nothing is due."""
+        claimed = operations.claim(
+            event_id=self.event.id,
+            after=self.after,
+            limit=CLAIM_ROWS,
+            lease=timedelta(seconds=settings.LEASE_S),
+            token_margin=vendor.TOKEN_MARGIN,
+            last_send=self.event.last_send,
+            now=clock.database_now(),
+        )
+        if not claimed.rows:
+            return False
+        self.after = claimed.rows[-1].system_id
+        self.rows.update({row.id: (claimed.number, row) for row in claimed.rows})
+        self.open_of_claim[claimed.number] = len(claimed.rows)
+        self.watch.claimed([row.id for row in claimed.rows])
+        self.channel.send(self._requests(claimed))
+        return True
+
+    def _requests(self, claimed: operations.Claim) -> list[Outgoing]:
+        kind = f"Content-Type: {self.event.content_type}"
+        ready, broken = [], []
+        for row in claimed.rows:
+            try:
+                headers = [vendor.bearer(row.sealed, row.seal_id), kind, "Accept: application/json"]
+            except CannotOpen as error:
+                broken.append((row, str(error)))
+                continue
+            ready.append(
+                Outgoing(
+                    row.id, "POST", vendor.events_address(row.serial), headers, self.event.message
+                )
+            )
+        for row, why in broken:
+            self._give_up(claimed.number, row, why)
+        return ready
+
+    def _give_up(self, number: int, row: operations.Claimed, why: str) -> None:
+        """The token cannot be opened: the key is missing. Nothing was sent."""
+        homes.permission_lost(grant_id=row.grant_id, why=why, now=clock.now())
+        verdict = outcomes.Verdict(outcomes.Delivery.UNAUTHORIZED, why)
+        self._store(number, [_line(row.id, outcomes.REFUSED, None, verdict, 0.0)])
+
+    def _save(self, answers: list[Answer]) -> None:
+        by_claim: dict[int, list[operations.Outcome]] = defaultdict(list)
+        for answer in answers:
+            number, row = self.rows[answer.key]
+            verdict = _verdict(answer, row)
+            if verdict.renew_token:
+                homes.distrust_token(grant_id=row.grant_id, real_now=timezone.now())
+            by_claim[number].append(
+                _line(row.id, answer.outcome.name, answer.status, verdict, answer.elapsed_s * 1000)
+            )
+        for number, lines in by_claim.items():
+            self._store(number, lines)
+        self.answered += len(answers)
+
+    def _store(self, number: int, lines: list[operations.Outcome]) -> None:
+        saved = operations.save_outcomes(number=number, outcomes=lines)
+        if saved != len(lines):
+            log.warning("claim %s: %s of %s rows were ours", number, saved, len(lines))
+        ids = [line.id for line in lines]
+        self.watch.settled(ids)
+        for row_id in ids:
+            self.rows.pop(row_id, None)
+        self.open_of_claim[number] -= len(lines)
+        if self.open_of_claim[number] == 0:
+            del self.open_of_claim[number]
+            operations.release(number)
+
+    def _let_go(self) -> None:
+        """On the way out through an error: what is still queued was surely not sent.
+
+        What is in flight stays SENDING; when the locks go, it is adopted and looked up.
+        """
+        withdrawn = self.channel.withdraw()
+        self.channel.close()
+        verdict = outcomes.Verdict(outcomes.Delivery.PLANNED, "the sender stopped")
+        for row_id in withdrawn:
+            number, _ = self.rows[row_id]
+            self._store(number, [_line(row_id, outcomes.REFUSED, None, verdict, 0.0)])
+        for number in list(self.open_of_claim):
+            operations.release(number)
+
+
+def _verdict(answer: Answer, row: operations.Claimed) -> outcomes.Verdict:
+    known = answer.outcome is Outcome.ANSWERED
+    if known and answer.status is not None and answer.status < 300 and _says_error(answer.body):
+        known = False
+    return outcomes.after_post(
+        answer.outcome.name if known else answer.outcome.name.replace("ANSWERED", "UNKNOWN"),
+        answer.status,
+        attempts=row.attempts,
+        renewals=row.renewals,
+        retry_after_s=retry_after_seconds(answer.retry_after, timezone.now()),
+        quiet_s=vendor.quiet_time().total_seconds(),
+        detail=answer.error[:120],
+    )
+
+
+def _says_error(body: bytes) -> bool:
+    """A 200 that carries an error (seen on the same server family, contract 2.3) proves nothing."""
+    return b'"error"' in body[:2000] or b"<error" in body[:2000]
+
+
+def _line(
+    row_id: int, outcome: str, status: int | None, verdict: outcomes.Verdict, elapsed_ms: float
+) -> operations.Outcome:
+    return operations.Outcome(
+        id=row_id,
+        delivery=verdict.delivery,
+        outcome=outcome,
+        http=status,
+        trouble=verdict.trouble[:120],
+        wait_s=verdict.wait_s,
+        absent=verdict.absent_needed,
+        renew=verdict.renew_token,
+        elapsed_ms=elapsed_ms,
+    )

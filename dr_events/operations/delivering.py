@@ -1,0 +1,277 @@
+"""The queue: claim rows, save what came of them, settle what nobody may send any more.
+
+PostgreSQL is the queue. A claim is one statement and is also the committed intent: when it is on
+disk that a row is SENDING, and only then, may its bytes leave. The sender holds one session lock
+per claim; the lease, by the database's clock, covers a lost session.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import orjson
+from django.db import connection, transaction
+
+# Advisory lock keys of claims: this prefix in the upper bits keeps them apart from other locks.
+_LOCK_SPACE = 0x0D << 56
+_STREAM_SPACE = 0x0E << 56
+_ROUND_SPACE = 0x0F << 56
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """One row to send. ``sealed`` opens with ``seal_id`` (enrollments.vendor_session)."""
+
+    id: int
+    system_id: int
+    serial: str
+    grant_id: int
+    sealed: bytes
+    seal_id: object
+    attempts: int
+    renewals: int
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    number: int
+    rows: tuple[Claimed, ...]
+
+
+# Every guard is asked again here, in the statement that hands a row out: the event, the time left,
+# the stop, consent, the permission and its token.
+_CLAIM = """
+WITH due AS (
+    SELECT d.id, d.system_id, s.serial, g.id AS grant_id, g.access_sealed, g.seal_id
+    FROM dr_events_dispatch d
+    JOIN dr_events_event e ON e.id = d.event_id
+    JOIN enrollments_enrollment n ON n.id = d.enrollment_id
+    JOIN enrollments_system s ON s.id = d.system_id
+    JOIN enrollments_carriergrant g ON g.id = s.grant_id
+    WHERE d.event_id = %(event)s AND d.system_id > %(after)s AND d.delivery = 'PLANNED'
+      AND d.opted_out_at IS NULL AND (d.not_before IS NULL OR d.not_before <= clock_timestamp())
+      AND e.state = 'SCHEDULED' AND e.send_at <= %(now)s AND %(now)s < %(last_send)s
+      AND n.state = 'ACTIVE' AND g.state = 'ACTIVE' AND g.access_sealed IS NOT NULL
+      AND (g.access_expires_at IS NULL OR g.access_expires_at > clock_timestamp() + %(margin)s)
+      AND NOT EXISTS (SELECT 1 FROM dr_events_control WHERE stopped)
+    ORDER BY d.system_id LIMIT %(limit)s
+    FOR UPDATE OF d SKIP LOCKED
+)
+UPDATE dr_events_dispatch d
+SET delivery = 'SENDING', claim = %(claim)s, attempts = d.attempts + 1,
+    lease_until = clock_timestamp() + %(lease)s, sent_at = clock_timestamp()
+FROM due WHERE d.id = due.id
+RETURNING d.id, d.system_id, due.serial, due.grant_id, due.access_sealed, due.seal_id,
+    d.attempts, d.renewals
+"""
+
+
+def claim(
+    *,
+    event_id: int,
+    after: int,
+    limit: int,
+    lease: timedelta,
+    token_margin: timedelta,
+    last_send: datetime,
+    now: datetime,
+) -> Claim:
+    """Hand out up to ``limit`` due rows with system_id above ``after``, in that order.
+
+    The session lock of the claim is taken before its rows are visible to anybody; ``release`` it
+    when every outcome is saved. Must not run inside a longer transaction: intent first.
+    """
+    if connection.in_atomic_block:
+        raise RuntimeError("a claim must be committed before anything is sent")
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT number, pg_advisory_lock(%s | number)"
+            " FROM (SELECT nextval('dr_events_claim') AS number OFFSET 0) AS fresh",
+            [_LOCK_SPACE],
+        )
+        number = int(cursor.fetchone()[0])
+        values = {
+            "event": event_id,
+            "after": after,
+            "limit": limit,
+            "claim": number,
+            "lease": lease,
+            "margin": token_margin,
+            "last_send": last_send,
+            "now": now,
+        }
+        cursor.execute(_CLAIM, values)
+        rows = tuple(sorted((Claimed(*row) for row in cursor.fetchall()), key=_by_system))
+    if not rows:
+        release(number)
+    return Claim(number, rows)
+
+
+def _by_system(row: Claimed) -> int:
+    return row.system_id
+
+
+def release(number: int) -> None:
+    """Let go of a claim's session lock."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_unlock(%s)", [_LOCK_SPACE | number])
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of one try. ``wait_s``: real seconds before the row is touched again."""
+
+    id: int
+    delivery: str
+    outcome: str
+    http: int | None
+    trouble: str
+    wait_s: float
+    absent: int
+    renew: bool
+    elapsed_ms: float
+
+
+# A row is saved only by the claim that holds it (the fence); the attempt is kept in any case.
+_SAVE = """
+WITH o AS (
+    SELECT * FROM jsonb_to_recordset(%(outcomes)s::jsonb) AS o(id bigint, delivery text,
+        outcome text, http int, trouble text, wait_s float8, absent int, renew bool,
+        elapsed_ms float8)
+), kept AS (
+    INSERT INTO dr_events_attempt
+        (dispatch_id, claim, method, ended_at, elapsed_ms, outcome, http_status, excerpt)
+    SELECT id, %(claim)s, 'POST', clock_timestamp(), elapsed_ms, outcome, http, trouble FROM o
+)
+UPDATE dr_events_dispatch d
+SET delivery = o.delivery, http_status = o.http, trouble = o.trouble, lease_until = NULL,
+    accepted_at = CASE o.delivery WHEN 'ACCEPTED' THEN clock_timestamp() ELSE d.accepted_at END,
+    not_before = CASE WHEN o.wait_s > 0
+        THEN clock_timestamp() + o.wait_s * interval '1 second' END,
+    absent_needed = o.absent, absent_reads = 0, renewals = d.renewals + o.renew::int,
+    holds_slot = d.holds_slot AND o.delivery NOT IN
+        ('REJECTED', 'UNAUTHORIZED', 'FORBIDDEN', 'GONE', 'FAILED')
+FROM o WHERE d.id = o.id AND d.claim = %(claim)s AND d.delivery = 'SENDING'
+"""
+
+
+def save_outcomes(*, number: int, outcomes: Sequence[Outcome]) -> int:
+    """Save many outcomes of one claim in one statement; how many rows were still this claim's."""
+    lines = [{name: getattr(line, name) for name in Outcome.__slots__} for line in outcomes]
+    with connection.cursor() as cursor:
+        cursor.execute(_SAVE, {"outcomes": orjson.dumps(lines).decode(), "claim": number})
+        return cursor.rowcount
+
+
+_SETTLE: dict[str, str] = {
+    # Consent or permission ended between the plan and now. Nothing was sent; nothing will be.
+    "left": """
+        UPDATE dr_events_dispatch d SET holds_slot = false,
+            delivery = CASE WHEN g.state <> 'ACTIVE' THEN 'UNAUTHORIZED' ELSE 'SKIPPED' END,
+            reason = CASE WHEN g.state <> 'ACTIVE' THEN 'NO_PERMISSION'
+                          WHEN n.state = 'PAUSED' THEN 'PAUSED' ELSE 'WITHDRAWN' END,
+            trouble = CASE WHEN g.state <> 'ACTIVE' THEN 'Permission at Carrier is lost' ELSE '' END
+        FROM enrollments_enrollment n, enrollments_system s, enrollments_carriergrant g
+        WHERE d.event_id = %(event)s AND d.delivery = 'PLANNED' AND n.id = d.enrollment_id
+          AND s.id = d.system_id AND g.id = s.grant_id
+          AND (n.state <> 'ACTIVE' OR g.state <> 'ACTIVE')""",
+    "cancelled": """
+        UPDATE dr_events_dispatch d SET delivery = 'CANCELLED', reason = 'EVENT_CANCELLED',
+            holds_slot = false
+        FROM dr_events_event e
+        WHERE d.event_id = %(event)s AND e.id = d.event_id AND e.state = 'CANCELLED'
+          AND d.delivery = 'PLANNED'""",
+    "late": """
+        UPDATE dr_events_dispatch d SET delivery = 'EXPIRED', reason = 'TOO_LATE',
+            holds_slot = d.attempts > 0, trouble = 'Too little of the event was left'
+        WHERE d.event_id = %(event)s AND %(now)s >= %(last_send)s
+          AND d.delivery IN ('PLANNED', 'UNSURE')
+          AND (d.delivery = 'PLANNED' OR %(now)s >= %(ends_at)s)""",
+    # The homeowner's no reached a row that came back unsent.
+    "opted_out": """
+        UPDATE dr_events_dispatch d SET delivery = 'SKIPPED', reason = 'OPTED_OUT',
+            holds_slot = false, participation = 'OPTED_OUT_BEFORE'
+        WHERE d.event_id = %(event)s AND d.delivery = 'PLANNED' AND d.opted_out_at IS NOT NULL""",
+}
+
+
+@transaction.atomic
+def settle(
+    *, event_id: int, last_send: datetime, ends_at: datetime, now: datetime
+) -> dict[str, int]:
+    """Close every unsent row that may not be sent any more, each with its reason."""
+    values: dict[str, Any] = {
+        "event": event_id,
+        "last_send": last_send,
+        "ends_at": ends_at,
+        "now": now,
+    }
+    counts = {}
+    with connection.cursor() as cursor:
+        for name, statement in _SETTLE.items():
+            cursor.execute(statement, values)
+            counts[name] = cursor.rowcount
+    return counts
+
+
+_ORPHANS = """
+SELECT DISTINCT claim FROM dr_events_dispatch
+WHERE event_id = %(event)s AND delivery = 'SENDING' AND lease_until < clock_timestamp()
+"""
+_ADOPT = """
+UPDATE dr_events_dispatch
+SET delivery = 'UNSURE', lease_until = NULL, absent_reads = 0, absent_needed = %(needed)s,
+    not_before = sent_at + %(quiet)s, trouble = 'The sender died before the answer was saved'
+WHERE event_id = %(event)s AND claim = %(claim)s AND delivery = 'SENDING'
+  AND lease_until < clock_timestamp()
+"""
+
+
+def adopt_orphans(*, event_id: int, quiet: timedelta, absent_needed: int) -> int:
+    """Rows whose sender is gone become UNSURE: the request may or may not have left.
+
+    A sender that is only paused still holds its session lock and keeps its rows.
+    """
+    adopted = 0
+    with connection.cursor() as cursor:
+        cursor.execute(_ORPHANS, {"event": event_id})
+        for (number,) in cursor.fetchall():
+            with transaction.atomic():
+                cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [_LOCK_SPACE | number])
+                if cursor.fetchone()[0]:
+                    cursor.execute(
+                        _ADOPT,
+                        {
+                            "event": event_id,
+                            "claim": number,
+                            "quiet": quiet,
+                            "needed": absent_needed,
+                        },
+                    )
+                    adopted += cursor.rowcount
+    return adopted
+
+
+def take_stream(*, event_id: int, streams: int) -> int | None:
+    """A free stream of this event for this session; None when all are taken."""
+    return _take([_STREAM_SPACE | event_id << 8 | slot for slot in range(streams)])
+
+
+def take_round(*, event_id: int, kind: int) -> int | None:
+    """The right to look at this event's homes (kind 0: unsure rows, 1: participation)."""
+    return _take([_ROUND_SPACE | event_id << 8 | kind])
+
+
+def _take(keys: Sequence[int]) -> int | None:
+    with connection.cursor() as cursor:
+        for key in keys:
+            cursor.execute("SELECT pg_try_advisory_lock(%s)", [key])
+            if cursor.fetchone()[0]:
+                return key
+    return None
+
+
+def give_back(key: int) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_unlock(%s)", [key])

@@ -1,0 +1,261 @@
+"""From a draft to a frozen list of homes, and the ways an event ends early."""
+
+from dataclasses import dataclass, fields
+from datetime import datetime, timedelta
+from decimal import Decimal
+from zoneinfo import ZoneInfo
+
+from django.db import connection, transaction
+from django.utils import timezone
+
+from base import bell
+from base.refusal import Refused
+from dr_events.models import Dispatch, Event
+from dr_events.queries import candidates
+from dr_events.rules import limits as rules
+from dr_events.states import Delivery, EventState, Reason, Response
+from enrollments.models import Program
+from enrollments.queries import current_terms
+from people.operations import Actor, record
+
+
+class Invalid(Refused):
+    """Several things are wrong at once; ``problems`` lists them with their fields."""
+
+    def __init__(self, problems: list[Refused]) -> None:
+        super().__init__(" ".join(str(problem) for problem in problems), code="invalid-event")
+        self.problems = problems
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """What an operator or a partner fills in. Moments are aware UTC, temperatures °F."""
+
+    name: str
+    starts_at: datetime
+    ends_at: datetime
+    response: str = Response.CUSTOMER
+    offset_f: Decimal | None = None
+    cool_f: Decimal | None = None
+    heat_f: Decimal | None = None
+    randomize_start_s: int = 0
+    note: str = ""
+    postal_codes: tuple[str, ...] = ()
+    control_percent: int = 0
+
+
+def limits_of(program: Program) -> rules.Limits:
+    return rules.Limits(
+        zone=ZoneInfo(program.time_zone),
+        season_from=program.season_from,
+        season_to=program.season_to,
+        hours_from=program.hours_from,
+        hours_to=program.hours_to,
+        weekdays=frozenset(program.weekdays),
+        holidays=frozenset(program.holidays),
+        max_event=timedelta(minutes=program.max_event_minutes),
+        min_useful=timedelta(minutes=program.min_useful_minutes),
+        min_notice=timedelta(minutes=program.min_notice_minutes),
+        max_offset_f=program.max_offset_f,
+        max_cool_f=program.max_cool_f,
+        min_heat_f=program.min_heat_f,
+    )
+
+
+def check(program: Program, draft: Draft | Event, *, now: datetime) -> None:
+    """Raises Invalid with every reason this event may not be planned."""
+    found = [] if current_terms(program) else [_no_terms()]
+    wish = rules.Wish(
+        draft.starts_at, draft.ends_at, draft.response, draft.offset_f, draft.cool_f, draft.heat_f
+    )
+    found += rules.problems(wish, limits_of(program), now=now)
+    if found:
+        raise Invalid(found)
+
+
+def _no_terms() -> Refused:
+    return Refused(
+        "This program has no published terms: no home can have agreed to an event.",
+        field="program",
+        code="no-terms",
+    )
+
+
+@transaction.atomic
+def draft(*, program: Program, wish: Draft, actor: Actor, now: datetime) -> Event:
+    """Save a draft inside the program's limits. Raises Invalid."""
+    check(program, wish, now=now)
+    event = Event(program=program, created_by=actor.name, created_at=now, **_values(wish))
+    event.save()
+    record(actor=actor, verb="draft", subject=f"event:{event.pk}", now=now, name=event.name)
+    return event
+
+
+def _values(wish: Draft) -> dict[str, object]:
+    values = {field.name: getattr(wish, field.name) for field in fields(wish)}
+    return values | {"postal_codes": list(wish.postal_codes)}
+
+
+def unsaved(program: Program, wish: Draft) -> Event:
+    """The event a draft would become, for a preview."""
+    return Event(program=program, wire_id="preview", **_values(wish))
+
+
+@transaction.atomic
+def submit(*, event_id: int, actor: Actor, now: datetime) -> Event:
+    """Hand the draft on: to a second person where the program asks for one, else schedule it.
+
+    Raises Refused when it is no draft, Invalid when its time has become impossible, and Refused
+    when nobody would get it.
+    """
+    event = _locked(event_id)
+    if event.program.needs_approval:
+        check(event.program, event, now=now)
+        if not candidates.preview(event).targeted:
+            raise _empty_target()
+        _move(event, EventState.DRAFT, EventState.SUBMITTED)
+        record(actor=actor, verb="submit", subject=f"event:{event_id}", now=now)
+        return event
+    return _schedule(event, EventState.DRAFT, actor, now)
+
+
+@transaction.atomic
+def approve(*, event_id: int, actor: Actor, now: datetime) -> Event:
+    """A second person releases the event. Raises Refused when it is their own."""
+    event = _locked(event_id)
+    if event.created_by == actor.name:
+        raise Refused("Somebody else must approve an event you planned.", code="own-event")
+    event.approved_by = actor.name
+    return _schedule(event, EventState.SUBMITTED, actor, now)
+
+
+@transaction.atomic
+def send_back(*, event_id: int, reason: str, actor: Actor, now: datetime) -> None:
+    """The second person says no, with a reason; the draft can be changed and submitted again."""
+    if not reason.strip():
+        raise Refused("Say why, so that it can be mended.", field="reason", code="no-reason")
+    event = _locked(event_id)
+    _move(event, EventState.SUBMITTED, EventState.DRAFT, sent_back_reason=reason.strip()[:200])
+    record(actor=actor, verb="send-back", subject=f"event:{event_id}", now=now, reason=reason)
+
+
+def _locked(event_id: int) -> Event:
+    return Event.objects.select_for_update(of=("self",)).select_related("program").get(id=event_id)
+
+
+def _move(event: Event, old: EventState, new: EventState, **changes: object) -> None:
+    if not Event.objects.pick(id=event.pk).move(old, new, **changes):
+        label = EventState(event.state).label.lower()
+        raise Refused(f"This event is {label} already; nothing was changed.", code="wrong-state")
+    event.state = new
+
+
+def _empty_target() -> Refused:
+    return Refused(
+        "Nobody would get this event: no enrolled system is free and within its limits. "
+        "See below who is left out and why.",
+        code="empty-target",
+    )
+
+
+def _schedule(event: Event, old: EventState, actor: Actor, now: datetime) -> Event:
+    """One transaction freezes the message and the list of homes; sending begins at ``send_at``."""
+    check(event.program, event, now=now)
+    # Two plans of one program take turns: caps are counted over rows the other one is writing.
+    Program.objects.select_for_update().get(id=event.program_id)
+    event.scheduled_at, event.released_at = now, timezone.now()
+    lead = timedelta(minutes=event.program.send_lead_minutes)
+    event.send_at = max(now, event.starts_at - lead)
+    event.read_back_due_at = event.send_at
+    targeted = _freeze_targets(event)
+    if not targeted:
+        raise _empty_target()
+    if event.message is None:
+        raise ValueError("the window that schedules an event must freeze its message first")
+    _move(
+        event,
+        old,
+        EventState.SCHEDULED,
+        scheduled_at=event.scheduled_at,
+        released_at=event.released_at,
+        send_at=event.send_at,
+        read_back_due_at=event.read_back_due_at,
+        approved_by=event.approved_by,
+        sent_back_reason="",
+    )
+    record(actor=actor, verb="schedule", subject=f"event:{event.pk}", now=now, targeted=targeted)
+    bell.ring()
+    return event
+
+
+_FREEZE = """
+INSERT INTO dr_events_dispatch (event_id, system_id, enrollment_id, "window", holds_slot, delivery,
+    participation, reason, claim, attempts, renewals, absent_reads, absent_needed, trouble)
+SELECT %(event)s, system_id, enrollment_id, tstzrange(%(starts_at)s, %(ends_at)s), reason = '',
+    CASE reason WHEN '' THEN 'PLANNED' WHEN 'CONTROL_GROUP' THEN 'WITHHELD' ELSE 'SKIPPED' END,
+    'UNKNOWN', reason, 0, 0, 0, 0, 0, ''
+FROM candidates ORDER BY system_id
+ON CONFLICT DO NOTHING
+"""
+# Whoever lost a race for the same time has no row yet: it is left out, with its reason.
+_LOSERS = """
+INSERT INTO dr_events_dispatch (event_id, system_id, enrollment_id, "window", holds_slot, delivery,
+    participation, reason, claim, attempts, renewals, absent_reads, absent_needed, trouble)
+SELECT %(event)s, c.system_id, c.enrollment_id, tstzrange(%(starts_at)s, %(ends_at)s), false,
+    'SKIPPED', 'UNKNOWN', 'OVERLAP', 0, 0, 0, 0, 0, ''
+FROM candidates c
+WHERE NOT EXISTS (
+    SELECT 1 FROM dr_events_dispatch d
+    WHERE d.event_id = %(event)s AND d.system_id = c.system_id)
+"""
+
+
+def _freeze_targets(event: Event) -> int:
+    """Write one row per enrolled system; returns how many will get the event."""
+    values = candidates.parameters(event)
+    with connection.cursor() as cursor:
+        cursor.execute(candidates.CANDIDATES + _FREEZE, values)
+        cursor.execute(candidates.CANDIDATES + _LOSERS, values)
+    return Dispatch.objects.filter(event=event, delivery=Delivery.PLANNED).count()
+
+
+@transaction.atomic
+def freeze_message(*, event_id: int, message: bytes, content_type: str, version: str) -> None:
+    """Keep the bytes every targeted system will get. Refused once the event is scheduled."""
+    kept = Event.objects.filter(
+        id=event_id, state__in=[EventState.DRAFT, EventState.SUBMITTED]
+    ).update(message=message, content_type=content_type, wire_version=version)
+    if not kept:
+        raise Refused("This event is no draft any more; nothing was changed.", code="wrong-state")
+
+
+@transaction.atomic
+def cancel(*, event_id: int, actor: Actor, now: datetime) -> int:
+    """Stop everything that is not sent yet; how many homes were spared.
+
+    What Carrier has already accepted cannot be recalled by us and is shown so. Raises Refused
+    when the event is over or was cancelled before.
+    """
+    event = _locked(event_id)
+    if event.state == EventState.SCHEDULED and event.ends_at <= now:
+        raise Refused("This event is over; there is nothing left to cancel.", code="over")
+    old = EventState(event.state)
+    if old in (EventState.CANCELLED, EventState.COMPLETED):
+        raise Refused(f"This event is {old.label.lower()} already.", code="wrong-state")
+    _move(event, old, EventState.CANCELLED, cancelled_at=now)
+    spared = call_off_unsent(event_id=event_id)
+    record(actor=actor, verb="cancel", subject=f"event:{event_id}", now=now, spared=spared)
+    bell.ring()
+    return spared
+
+
+def call_off_unsent(*, event_id: int) -> int:
+    """Rows of a cancelled event that nobody is sending."""
+    return int(
+        Dispatch.objects.pick(event_id=event_id).move(
+            Delivery.PLANNED,
+            Delivery.CANCELLED,
+            reason=Reason.EVENT_CANCELLED,
+            holds_slot=False,
+        )
+    )

@@ -1,0 +1,205 @@
+"""What homes do: opt-outs, and what a look at them showed."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import orjson
+from django.db import connection, transaction
+
+from base import bell
+from base.refusal import Refused
+from dr_events.models import Control, Dispatch, Event, OptOut
+from dr_events.states import (
+    OPTED_OUT,
+    Delivery,
+    EventState,
+    OptOutVia,
+    Participation,
+    Reason,
+)
+from people.operations import Actor, record
+
+
+@transaction.atomic
+def opt_out(*, dispatch_id: int, via: OptOutVia, actor: Actor, now: datetime) -> bool:
+    """A home says no to one event; true when it will surely never be sent.
+
+    False: Carrier has it or may have it, and only the override at the wall control stops it.
+    Saying no twice changes nothing. Raises Refused when the event is over.
+    """
+    row = (
+        Dispatch.objects.select_for_update(of=("self",)).select_related("event").get(id=dispatch_id)
+    )
+    if row.event.ends_at <= now:
+        raise Refused("This event is over; there is nothing left to opt out of.", code="over")
+    if row.opted_out_at is not None:
+        return row.delivery == Delivery.SKIPPED
+    in_time = bool(
+        Dispatch.objects.pick(id=dispatch_id).move(
+            Delivery.PLANNED,
+            Delivery.SKIPPED,
+            reason=Reason.OPTED_OUT,
+            participation=Participation.OPTED_OUT_BEFORE,
+            opted_out_at=now,
+            holds_slot=False,
+        )
+    )
+    if not in_time:
+        Dispatch.objects.filter(id=dispatch_id).update(opted_out_at=now)
+    OptOut.objects.create(
+        dispatch_id=dispatch_id, at=now, via=via, actor=actor.name, in_time=in_time
+    )
+    record(actor=actor, verb="opt-out", subject=f"dispatch:{dispatch_id}", now=now, in_time=in_time)
+    bell.ring()
+    return in_time
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """A look at one home that changes its row. Moments are ISO 8601 with offset, or None."""
+
+    id: int
+    participation: str
+    listed: bool
+    opted_out_at: str | None
+    active: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """A reading to keep: °F, load 0 to 1."""
+
+    id: int
+    is_online: bool
+    indoor_f: float | None
+    cool_f: float | None
+    outdoor_f: float | None
+    load: float | None
+
+
+_SAVE_LOOKS = """
+WITH o AS (
+    SELECT * FROM jsonb_to_recordset(%(looks)s::jsonb) AS o(id bigint, participation text,
+        listed bool, opted_out_at timestamptz, active bool)
+)
+UPDATE dr_events_dispatch d
+SET participation = o.participation, read_at = %(now)s,
+    delivery = CASE WHEN o.listed AND d.delivery = 'ACCEPTED' THEN 'CONFIRMED'
+                    ELSE d.delivery END,
+    confirmed_at = CASE WHEN o.listed THEN coalesce(d.confirmed_at, %(now)s)
+                        ELSE d.confirmed_at END,
+    opted_out_at = coalesce(d.opted_out_at, o.opted_out_at),
+    seen_active_at = CASE WHEN o.active THEN %(now)s ELSE d.seen_active_at END
+FROM o WHERE d.id = o.id AND d.delivery IN ('ACCEPTED', 'CONFIRMED')
+"""
+_SAVE_SAMPLES = """
+INSERT INTO dr_events_reading (dispatch_id, at, is_online, indoor_f, cool_f, outdoor_f, load)
+SELECT id, %(now)s, is_online, indoor_f, cool_f, outdoor_f, load
+FROM jsonb_to_recordset(%(samples)s::jsonb) AS o(id bigint, is_online bool, indoor_f float8,
+    cool_f float8, outdoor_f float8, load float8)
+ON CONFLICT DO NOTHING
+"""
+
+
+@transaction.atomic
+def save_looks(*, looks: Sequence[Look], samples: Sequence[Sample], now: datetime) -> None:
+    """Save the differences a round of looks found, and the readings."""
+    with connection.cursor() as cursor:
+        if looks:
+            lines = [{name: getattr(look, name) for name in Look.__slots__} for look in looks]
+            cursor.execute(_SAVE_LOOKS, {"looks": orjson.dumps(lines).decode(), "now": now})
+        if samples:
+            rows = [{name: getattr(row, name) for name in Sample.__slots__} for row in samples]
+            cursor.execute(_SAVE_SAMPLES, {"samples": orjson.dumps(rows).decode(), "now": now})
+
+
+_SAVE_PROOF = """
+WITH o AS (
+    SELECT * FROM jsonb_to_recordset(%(proofs)s::jsonb)
+        AS o(id bigint, delivery text, listed bool)
+)
+UPDATE dr_events_dispatch d
+SET delivery = o.delivery,
+    absent_reads = CASE WHEN o.listed THEN 0 ELSE d.absent_reads + 1 END,
+    confirmed_at = CASE WHEN o.listed THEN coalesce(d.confirmed_at, %(now)s) END,
+    accepted_at = CASE WHEN o.listed THEN coalesce(d.accepted_at, clock_timestamp()) END,
+    trouble = CASE WHEN o.listed THEN '' ELSE d.trouble END,
+    not_before = CASE o.delivery WHEN 'UNSURE' THEN clock_timestamp() + %(again)s END
+FROM o WHERE d.id = o.id AND d.delivery = 'UNSURE'
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """What a GET said about an unsure row, and where the row goes."""
+
+    id: int
+    delivery: str
+    listed: bool
+
+
+def save_proofs(*, proofs: Sequence[Proof], again: timedelta, now: datetime) -> int:
+    """Save what looks at unsure rows decided; rows that stay unsure wait ``again``, real time."""
+    lines = [{name: getattr(proof, name) for name in Proof.__slots__} for proof in proofs]
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _SAVE_PROOF, {"proofs": orjson.dumps(lines).decode(), "again": again, "now": now}
+        )
+        return cursor.rowcount
+
+
+def read_back_again(*, event_id: int, old: datetime, new: datetime) -> int:
+    """Take the round that was due at ``old`` and set the next; zero: somebody else has it."""
+    return Event.objects.filter(id=event_id, read_back_due_at=old).update(read_back_due_at=new)
+
+
+@transaction.atomic
+def complete(*, event_id: int, now: datetime) -> int:
+    """The event is over and everybody was asked: close it.
+
+    Homes that were never seen taking part are UNREACHABLE, not "participated".
+    """
+    moved = Event.objects.pick(id=event_id).move(
+        EventState.SCHEDULED, EventState.COMPLETED, completed_at=now, read_back_due_at=None
+    )
+    if moved:
+        unseen = [Participation.UNKNOWN, Participation.SCHEDULED, Participation.ACTIVE]
+        sent = Dispatch.objects.filter(
+            event_id=event_id, delivery__in=[Delivery.ACCEPTED, Delivery.CONFIRMED]
+        )
+        sent.filter(participation__in=unseen, seen_active_at=None).exclude(
+            participation__in=OPTED_OUT
+        ).update(participation=Participation.UNREACHABLE)
+        sent.filter(participation=Participation.ACTIVE).update(
+            participation=Participation.COMPLETED
+        )
+    return int(moved)
+
+
+@transaction.atomic
+def emergency_stop(*, why: str, actor: Actor, now: datetime) -> None:
+    """Nothing more is sent, by anybody, for any event, until it is released."""
+    Control.objects.update_or_create(
+        id=1,
+        defaults={
+            "stopped": True,
+            "stopped_at": now,
+            "stopped_by": actor.name,
+            "why": why[:200],
+        },
+    )
+    record(actor=actor, verb="emergency-stop", subject="control", now=now, why=why)
+
+
+@transaction.atomic
+def release_stop(*, actor: Actor, now: datetime) -> None:
+    """Sending may go on. It takes a second person: whoever stopped it cannot release it."""
+    control = Control.objects.select_for_update().filter(id=1).first()
+    if control is None or not control.stopped:
+        raise Refused("Nothing is stopped.", code="not-stopped")
+    if control.stopped_by == actor.name:
+        raise Refused("Somebody else must release a stop you made.", code="own-stop")
+    Control.objects.filter(id=1).update(stopped=False)
+    record(actor=actor, verb="release-stop", subject="control", now=now)
+    bell.ring()

@@ -1,0 +1,180 @@
+"""Reads for the sweep and for the windows: what is due, for whom, with which token."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.db import connection
+from django.db.models import Q
+
+from dr_events.models import Control, Dispatch, Event
+from dr_events.states import OPEN, Delivery, EventState
+from enrollments.models import CarrierGrant
+from enrollments.states import GrantState
+
+
+@dataclass(frozen=True, slots=True)
+class Sending:
+    """What a sender must know of an event. Times are business time."""
+
+    id: int
+    state: EventState
+    message: bytes
+    content_type: str
+    wire_id: str
+    starts_at: datetime
+    ends_at: datetime
+    send_at: datetime
+    last_send: datetime
+    read_back_due_at: datetime | None
+
+
+def sending(event_id: int) -> Sending | None:
+    """None when the event is gone or was never scheduled."""
+    event = (
+        Event.objects.select_related("program").filter(id=event_id, send_at__isnull=False).first()
+    )
+    if event is None or event.message is None or event.send_at is None:
+        return None
+    return Sending(
+        id=event.pk,
+        state=EventState(event.state),
+        message=bytes(event.message),
+        content_type=event.content_type,
+        wire_id=event.wire_id,
+        starts_at=event.starts_at,
+        ends_at=event.ends_at,
+        send_at=event.send_at,
+        last_send=event.ends_at - timedelta(minutes=event.program.min_useful_minutes),
+        read_back_due_at=event.read_back_due_at,
+    )
+
+
+def events_to_send(*, now: datetime) -> list[int]:
+    """Events with rows somebody must act on: due to be sent, unsure, or cancelled midway."""
+    due = Event.objects.filter(
+        Q(state=EventState.SCHEDULED, send_at__lte=now)
+        | Q(state=EventState.CANCELLED, cancelled_at__gt=now - timedelta(days=1))
+    )
+    return [
+        event_id
+        for event_id in due.order_by("starts_at").values_list("id", flat=True)
+        if Dispatch.objects.filter(event_id=event_id, delivery__in=OPEN).exists()
+    ]
+
+
+def events_to_read_back(*, now: datetime) -> list[int]:
+    return list(
+        Event.objects.filter(state=EventState.SCHEDULED, read_back_due_at__lte=now)
+        .order_by("read_back_due_at")
+        .values_list("id", flat=True)
+    )
+
+
+def is_stopped() -> bool:
+    return Control.objects.filter(id=1, stopped=True).exists()
+
+
+def stop_signals(*, event_id: int) -> tuple[bool, bool, frozenset[int]]:
+    """(everything is stopped, this event may not be sent, dispatch ids that said no meanwhile).
+
+    Asked several times a second while sending, so it is one round trip.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """SELECT EXISTS (SELECT 1 FROM dr_events_control WHERE stopped),
+                NOT EXISTS (SELECT 1 FROM dr_events_event WHERE id = %(event)s
+                            AND state = 'SCHEDULED'),
+                ARRAY(SELECT o.dispatch_id FROM dr_events_optout o
+                      JOIN dr_events_dispatch d ON d.id = o.dispatch_id
+                      WHERE d.event_id = %(event)s AND d.delivery = 'SENDING'
+                      UNION ALL
+                      SELECT d.id FROM enrollments_enrollment n
+                      JOIN dr_events_event e ON e.id = %(event)s AND e.program_id = n.program_id
+                      JOIN dr_events_dispatch d ON d.event_id = e.id AND d.system_id = n.system_id
+                      WHERE n.state <> 'ACTIVE' AND d.delivery = 'SENDING')""",
+            {"event": event_id},
+        )
+        stopped, closed, called_off = cursor.fetchone()
+    return stopped, closed, frozenset(called_off)
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """A home to look at, with the token to do it."""
+
+    id: int
+    system_id: int
+    serial: str
+    grant_id: int
+    sealed: bytes
+    seal_id: object
+    participation: str
+    delivery: str
+    seen_active: bool
+    absent_reads: int
+    absent_needed: int
+
+
+_WATCHED = """
+SELECT d.id, d.system_id, s.serial, g.id, g.access_sealed, g.seal_id, d.participation, d.delivery,
+    d.seen_active_at IS NOT NULL, d.absent_reads, d.absent_needed
+FROM dr_events_dispatch d
+JOIN enrollments_system s ON s.id = d.system_id
+JOIN enrollments_carriergrant g ON g.id = s.grant_id
+WHERE d.event_id = %(event)s AND d.system_id > %(after)s AND d.delivery = ANY (%(states)s)
+  AND (%(any_time)s OR d.not_before IS NULL OR d.not_before <= clock_timestamp())
+  AND g.state = 'ACTIVE' AND g.access_sealed IS NOT NULL
+  AND (g.access_expires_at IS NULL OR g.access_expires_at > clock_timestamp() + %(margin)s)
+ORDER BY d.system_id LIMIT %(limit)s
+"""
+
+
+def _watched(
+    event_id: int, states: Sequence[str], after: int, limit: int, margin: timedelta, any_time: bool
+) -> list[Watched]:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _WATCHED,
+            {
+                "event": event_id,
+                "states": list(states),
+                "after": after,
+                "limit": limit,
+                "margin": margin,
+                "any_time": any_time,
+            },
+        )
+        return [Watched(*row) for row in cursor.fetchall()]
+
+
+def sent_homes(*, event_id: int, after: int, limit: int, margin: timedelta) -> list[Watched]:
+    """Homes Carrier has accepted the event for, by system id, above ``after``."""
+    states = [Delivery.ACCEPTED, Delivery.CONFIRMED]
+    return _watched(event_id, states, after, limit, margin, True)
+
+
+def unsure_homes(*, event_id: int, after: int, limit: int, margin: timedelta) -> list[Watched]:
+    """Homes whose answer was lost and whose waiting time is over."""
+    return _watched(event_id, [Delivery.UNSURE], after, limit, margin, False)
+
+
+def grants_to_renew(*, now: datetime, real_now: datetime, margin: timedelta) -> list[int]:
+    """Permissions of homes with an event being sent, running or about to be sent whose token ends
+    within ``margin`` (real time). Renewed in a calm moment, not in the wave."""
+    near = Event.objects.filter(
+        state=EventState.SCHEDULED, send_at__lte=now + timedelta(hours=1)
+    ).values("id")
+    wanted = Dispatch.objects.filter(
+        event__in=near, delivery__in=[*OPEN, Delivery.ACCEPTED, Delivery.CONFIRMED]
+    )
+    return list(
+        CarrierGrant.objects.filter(
+            state=GrantState.ACTIVE,
+            access_expires_at__lt=real_now + margin,
+            systems__in=wanted.values("system"),
+        )
+        .order_by("id")
+        .values_list("id", flat=True)
+        .distinct()[:2000]
+    )

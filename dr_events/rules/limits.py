@@ -1,0 +1,161 @@
+"""The limits a program promises its homes. Asked by the form, the plan, the claim and the API."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+from zoneinfo import ZoneInfo
+
+from base.refusal import Refused
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """A program's limits. Clock times and dates are local to ``zone``; temperatures °F."""
+
+    zone: ZoneInfo
+    season_from: str  # MM-DD, inclusive
+    season_to: str  # MM-DD, inclusive; smaller than season_from: over new year
+    hours_from: time
+    hours_to: time  # 00:00 means midnight at the end of the day
+    weekdays: frozenset[int]  # 0 is Monday
+    holidays: frozenset[date]
+    max_event: timedelta
+    min_useful: timedelta
+    min_notice: timedelta
+    max_offset_f: Decimal
+    max_cool_f: Decimal
+    min_heat_f: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What is asked of the homes. Moments are aware UTC; temperatures °F."""
+
+    starts_at: datetime
+    ends_at: datetime
+    response: str = "customer"
+    offset_f: Decimal | None = None
+    cool_f: Decimal | None = None
+    heat_f: Decimal | None = None
+
+
+def problems(wish: Wish, limits: Limits, *, now: datetime) -> list[Refused]:
+    """Everything that is wrong with the wish, as sentences with the field they belong to."""
+    return [*_time_problems(wish, limits, now), *_comfort_problems(wish, limits)]
+
+
+def _time_problems(wish: Wish, limits: Limits, now: datetime) -> Iterator[Refused]:
+    if wish.ends_at <= wish.starts_at:
+        yield Refused("The end must be after the start.", field="ends_at", code="no-length")
+        return
+    if wish.starts_at <= now:
+        yield Refused("The start is in the past.", field="starts_at", code="past")
+    elif wish.starts_at < now + limits.min_notice:
+        yield Refused(
+            f"The program promises {words(limits.min_notice)} of notice; the earliest start is "
+            f"{_clock(now + limits.min_notice, limits.zone)}.",
+            field="starts_at",
+            code="notice",
+        )
+    length = wish.ends_at - wish.starts_at
+    if length > limits.max_event:
+        yield Refused(
+            f"An event may last {words(limits.max_event)} at most; this one lasts {words(length)}.",
+            field="ends_at",
+            code="too-long",
+        )
+    if length < limits.min_useful:
+        yield Refused(
+            f"An event shorter than {words(limits.min_useful)} is not worth sending.",
+            field="ends_at",
+            code="too-short",
+        )
+    yield from _calendar_problems(wish, limits)
+
+
+def _calendar_problems(wish: Wish, limits: Limits) -> Iterator[Refused]:
+    start, end = (moment.astimezone(limits.zone) for moment in (wish.starts_at, wish.ends_at))
+    if not in_season(start.date(), limits):
+        yield Refused(
+            f"{start:%B %-d} is outside the season ({limits.season_from} to {limits.season_to}).",
+            field="starts_at",
+            code="season",
+        )
+    if start.weekday() not in limits.weekdays:
+        yield Refused(
+            f"The program has no events on a {start:%A}.", field="starts_at", code="weekday"
+        )
+    if start.date() in limits.holidays:
+        yield Refused(f"{start:%B %-d} is a holiday.", field="starts_at", code="holiday")
+    if not _within_hours(start, end, limits):
+        yield Refused(
+            f"Events must lie between {limits.hours_from:%-I:%M %p} and "
+            f"{limits.hours_to:%-I:%M %p} in {limits.zone.key}.",
+            field="starts_at",
+            code="hours",
+        )
+
+
+def in_season(day: date, limits: Limits) -> bool:
+    mark = f"{day:%m-%d}"
+    if limits.season_from <= limits.season_to:
+        return limits.season_from <= mark <= limits.season_to
+    return mark >= limits.season_from or mark <= limits.season_to
+
+
+def _within_hours(start: datetime, end: datetime, limits: Limits) -> bool:
+    if start.time() < limits.hours_from:
+        return False
+    if limits.hours_to == time(0):  # up to midnight
+        midnight = datetime.combine(start.date() + timedelta(days=1), time(0), limits.zone)
+        return end <= midnight
+    return end.date() == start.date() and end.time() <= limits.hours_to
+
+
+def _comfort_problems(wish: Wish, limits: Limits) -> Iterator[Refused]:
+    if wish.response == "offset":
+        if wish.offset_f is None or not Decimal(1) <= wish.offset_f <= limits.max_offset_f:
+            yield Refused(
+                f"The offset must be between 1 and {limits.max_offset_f:g} °F.",
+                field="offset_f",
+                code="offset",
+            )
+    elif wish.response == "absolute":
+        yield from _setpoint_problems(wish, limits)
+
+
+def _setpoint_problems(wish: Wish, limits: Limits) -> Iterator[Refused]:
+    if wish.cool_f is None or wish.cool_f > limits.max_cool_f:
+        yield Refused(
+            f"The cooling setpoint must be given and at most {limits.max_cool_f:g} °F.",
+            field="cool_f",
+            code="cool",
+        )
+    if wish.heat_f is None or wish.heat_f < limits.min_heat_f:
+        yield Refused(
+            f"The heating setpoint must be given and at least {limits.min_heat_f:g} °F.",
+            field="heat_f",
+            code="heat",
+        )
+    # Contract 4.6: the wall control needs two degrees between heating and cooling.
+    if wish.cool_f is not None and wish.heat_f is not None and wish.cool_f - wish.heat_f < 2:
+        yield Refused(
+            "Cooling must be at least 2 °F above heating.", field="cool_f", code="deadband"
+        )
+
+
+def last_send(ends_at: datetime, limits: Limits) -> datetime:
+    """After this moment too little of the event is left: nothing is sent any more."""
+    return ends_at - limits.min_useful
+
+
+def words(length: timedelta) -> str:
+    """``2 h 30 min``: a length as people say it."""
+    hours, minutes = divmod(round(length.total_seconds() / 60), 60)
+    parts = [f"{hours} h"] * bool(hours) + [f"{minutes} min"] * bool(minutes)
+    return " ".join(parts) or "0 min"
+
+
+def _clock(moment: datetime, zone: ZoneInfo) -> str:
+    return f"{moment.astimezone(zone):%B %-d, %-I:%M %p %Z}"

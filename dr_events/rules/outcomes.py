@@ -1,0 +1,92 @@
+"""What an answer from the vendor means for a delivery (docs/carrier.md, answer to action)."""
+
+from dataclasses import dataclass
+
+from dr_events.states import Delivery
+
+# How a try ended. ANSWERED: there is a status. NOT_SENT: provably nothing left the building.
+# UNKNOWN: bytes may have left. REFUSED: our own last look said no.
+ANSWERED, NOT_SENT, UNKNOWN, REFUSED = "ANSWERED", "NOT_SENT", "UNKNOWN", "REFUSED"
+
+# Looks that must find nothing before a request whose answer was lost may be sent again.
+PROOF_AFTER_SILENCE = 2
+# After a clear "not now" one look is enough.
+PROOF_AFTER_BUSY = 1
+MAX_RENEWALS = 1
+BUSY = frozenset({408, 425, 429, 503})
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The next state of a row. ``wait_s``: real seconds before anybody looks at it again."""
+
+    delivery: Delivery
+    trouble: str = ""
+    wait_s: float = 0.0
+    absent_needed: int = 0
+    renew_token: bool = False
+
+
+def after_post(
+    outcome: str,
+    status: int | None,
+    *,
+    attempts: int,
+    renewals: int,
+    retry_after_s: float | None,
+    quiet_s: float,
+    detail: str = "",
+) -> Verdict:
+    """Where a row goes after its POST.
+
+    ``attempts`` counts this one; ``renewals`` counts earlier 401s; ``quiet_s`` is how long the
+    vendor may still apply a request whose answer was lost (total time-out + late effect).
+    """
+    if outcome in (NOT_SENT, REFUSED):
+        return Verdict(Delivery.PLANNED, detail or outcome, wait_s=backoff_s(attempts))
+    if outcome == UNKNOWN or status is None or (status >= 500 and status not in BUSY):
+        return Verdict(
+            Delivery.UNSURE,
+            detail or f"answer {status}",
+            wait_s=quiet_s,
+            absent_needed=PROOF_AFTER_SILENCE,
+        )
+    if 200 <= status < 300:
+        return Verdict(Delivery.ACCEPTED)
+    if status in BUSY:
+        wait = max(retry_after_s or 0.0, backoff_s(attempts))
+        return Verdict(
+            Delivery.UNSURE, f"Carrier is busy ({status})", wait, absent_needed=PROOF_AFTER_BUSY
+        )
+    return _refusal(status, renewals)
+
+
+def _refusal(status: int, renewals: int) -> Verdict:
+    if status == 401 and renewals < MAX_RENEWALS:
+        return Verdict(Delivery.PLANNED, "permission must be renewed", renew_token=True)
+    state = {
+        400: Delivery.REJECTED,
+        401: Delivery.UNAUTHORIZED,
+        403: Delivery.FORBIDDEN,
+        404: Delivery.GONE,
+    }.get(status, Delivery.FAILED)
+    return Verdict(state, f"Carrier answered {status}")
+
+
+def after_look(*, listed: bool, absent_reads: int, absent_needed: int, resend: str) -> Delivery:
+    """Where an unsure row goes after a GET. ``absent_reads`` counts this look.
+
+    ``resend`` is the vendor setting: ``never`` keeps looking until it is too late, ``after_proof``
+    re-opens the row after enough looks that found nothing, ``free`` after the first.
+    """
+    if listed:
+        return Delivery.CONFIRMED
+    if resend == "never":
+        return Delivery.UNSURE
+    needed = 1 if resend == "free" else absent_needed
+    return Delivery.PLANNED if absent_reads >= needed else Delivery.UNSURE
+
+
+def backoff_s(attempts: int) -> float:
+    """Real seconds before try number ``attempts`` + 1: 1, 2, 4 ... at most 60."""
+    return float(min(2 ** max(attempts - 1, 0), 60))

@@ -1,0 +1,1 @@
+"""THE HOME: programs, permissions at Carrier, systems, enrolment, consent."""

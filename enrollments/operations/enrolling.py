@@ -1,0 +1,135 @@
+"""Systems join, rest and leave a program."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from django.db import transaction
+
+from base import bell
+from base.refusal import Refused
+from enrollments import queries, rules
+from enrollments.models import Consent, Enrollment, Program, System, Terms
+from enrollments.states import LIVE_ENROLLMENTS, ConsentAct, EnrollmentState
+from people.models import User
+from people.operations import Actor, record
+
+
+@transaction.atomic
+def enroll(
+    *, user: User, program: Program, system_ids: Sequence[int], actor: Actor, now: datetime
+) -> list[Enrollment]:
+    """The chosen systems join the program, with one consent row each.
+
+    Raises Refused, and enrols nothing, when any of them is not the user's, is not eligible or is
+    in a program already, or when the terms were not agreed to.
+    """
+    consent = queries.agreed(user, program)
+    if consent is None:
+        raise Refused("Please read and agree to the program terms first.")
+    if not system_ids:
+        raise Refused("Choose at least one system.")
+    systems = list(
+        System.objects.select_for_update(of=("self",))
+        .filter(id__in=system_ids, grant__in=queries.grants_of(user))
+        .select_related("grant")
+    )
+    if len(systems) != len(set(system_ids)):
+        raise Refused("One of these systems is not connected to your account.")
+    for system in systems:
+        reason = queries.obstacle(system)
+        if reason:
+            raise Refused(f"{system.name}: {rules.REMEDIES[reason]}")
+    if Enrollment.objects.filter(system__in=systems, state__in=LIVE_ENROLLMENTS).exists():
+        raise Refused("One of these systems is enrolled already.")
+    made = Enrollment.objects.bulk_create(
+        [
+            Enrollment(system=system, program=program, enrolled_at=now, changed_at=now)
+            for system in systems
+        ]
+    )
+    _write_consents(systems, consent.terms, ConsentAct.GIVEN, actor, now)
+    record(
+        actor=actor,
+        verb="enroll",
+        subject=f"program:{program.pk}",
+        now=now,
+        systems=[system.serial for system in systems],
+    )
+    return made
+
+
+def _write_consents(
+    systems: Sequence[System], terms: Terms, act: ConsentAct, actor: Actor, now: datetime
+) -> None:
+    Consent.objects.bulk_create(
+        Consent(
+            user=system.grant.user,
+            terms=terms,
+            act=act,
+            at=now,
+            address=actor.address,
+            system=system,
+            scopes=system.grant.scopes,
+        )
+        for system in systems
+    )
+
+
+@transaction.atomic
+def pause(*, enrollment_id: int, actor: Actor, now: datetime) -> int:
+    """No events until resumed. Zero when it was not active."""
+    moved = Enrollment.objects.pick(id=enrollment_id).move(
+        EnrollmentState.ACTIVE, EnrollmentState.PAUSED, changed_at=now
+    )
+    if moved:
+        record(actor=actor, verb="pause", subject=f"enrollment:{enrollment_id}", now=now)
+    return int(moved)
+
+
+@transaction.atomic
+def resume(*, enrollment_id: int, actor: Actor, now: datetime) -> int:
+    moved = Enrollment.objects.pick(id=enrollment_id).move(
+        EnrollmentState.PAUSED, EnrollmentState.ACTIVE, changed_at=now
+    )
+    if moved:
+        record(actor=actor, verb="resume", subject=f"enrollment:{enrollment_id}", now=now)
+    return int(moved)
+
+
+@transaction.atomic
+def withdraw(*, enrollment_id: int, actor: Actor, now: datetime) -> int:
+    """The home leaves the program. Deliveries not yet sent are never sent: the claim asks."""
+    moved = Enrollment.objects.pick(id=enrollment_id).move(
+        sorted(LIVE_ENROLLMENTS), EnrollmentState.WITHDRAWN, changed_at=now
+    )
+    if moved:
+        enrollment = Enrollment.objects.select_related("system__grant__user").get(id=enrollment_id)
+        given = (
+            Consent.objects.filter(system=enrollment.system, terms__program=enrollment.program)
+            .select_related("terms")
+            .latest("at", "id")
+        )
+        _write_consents([enrollment.system], given.terms, ConsentAct.WITHDRAWN, actor, now)
+        _withdraw_agreement_if_last(enrollment, given.terms, actor, now)
+        record(actor=actor, verb="withdraw", subject=f"enrollment:{enrollment_id}", now=now)
+        bell.ring()
+    return int(moved)
+
+
+def _withdraw_agreement_if_last(
+    enrollment: Enrollment, terms: Terms, actor: Actor, now: datetime
+) -> None:
+    """With the last system the agreement itself ends; joining again means reading it again."""
+    grant = enrollment.system.grant
+    others = Enrollment.objects.filter(
+        system__grant__user=grant.user, program=enrollment.program, state__in=LIVE_ENROLLMENTS
+    )
+    if not others.exists():
+        Consent.objects.create(
+            user=grant.user,
+            terms=terms,
+            act=ConsentAct.WITHDRAWN,
+            at=now,
+            address=actor.address,
+            scopes=grant.scopes,
+        )

@@ -1,0 +1,74 @@
+"""What Carrier says about a home."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db import transaction
+
+from base import bell
+from enrollments import queries, rules
+from enrollments.models import CarrierGrant, Location, System
+from enrollments.states import GrantState
+from people.models import User
+
+
+@transaction.atomic
+def save_home(
+    *,
+    grant: CarrierGrant,
+    locations: Sequence[dict[str, Any]],
+    systems: Sequence[dict[str, Any]],
+    now: datetime,
+) -> None:
+    """Save a complete reading of a home. Nothing is ever removed here: a system that is missing
+    from an answer is left as it was (a partial answer must not unenrol anybody).
+
+    ``locations``: fields of Location with ``carrier_id``; ``systems``: fields of System with
+    ``serial`` and ``location`` (a carrier_id).
+    """
+    kept = {}
+    for fields in locations:
+        kept[fields["carrier_id"]], _ = Location.objects.update_or_create(
+            grant=grant,
+            carrier_id=fields["carrier_id"],
+            defaults={key: value for key, value in fields.items() if key != "carrier_id"},
+        )
+    theirs = _held_by_others(grant, [fields["serial"] for fields in systems])
+    for fields in systems:
+        if fields["serial"] in theirs:
+            continue
+        defaults = {key: value for key, value in fields.items() if key != "serial"}
+        defaults |= {"grant": grant, "location": kept[fields["location"]], "read_at": now}
+        System.objects.update_or_create(serial=fields["serial"], defaults=defaults)
+    CarrierGrant.objects.filter(pk=grant.pk).update(
+        synced_at=now, sync_due_at=None, sync_failures=0, sync_trouble=""
+    )
+
+
+def _held_by_others(grant: CarrierGrant, serials: Sequence[str]) -> set[str]:
+    """Serials under a live grant of somebody else: a second account that sees the same wall
+    control must not take it out of a program its owner joined."""
+    return set(
+        System.objects.filter(serial__in=serials)
+        .exclude(grant__user=grant.user)
+        .exclude(grant__state=GrantState.REVOKED)
+        .values_list("serial", flat=True)
+    )
+
+
+def sync_failed(*, grant: CarrierGrant, why: str, real_now: datetime) -> None:
+    """Carrier could not be read: say so on the page and try again, later each time."""
+    failures = grant.sync_failures + 1
+    CarrierGrant.objects.filter(pk=grant.pk, state=GrantState.ACTIVE).update(
+        sync_failures=failures,
+        sync_trouble=why[:200],
+        sync_due_at=real_now + timedelta(seconds=rules.sync_delay_s(failures)),
+    )
+
+
+def ask_for_sync(*, user: User, real_now: datetime) -> int:
+    """The homeowner asks us to look again."""
+    asked = queries.grants_of(user).filter(state=GrantState.ACTIVE).update(sync_due_at=real_now)
+    bell.ring()
+    return asked

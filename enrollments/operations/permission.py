@@ -1,0 +1,167 @@
+"""The permission at Carrier: asked for, given, renewed, lost, destroyed."""
+
+import hashlib
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.db import IntegrityError, transaction
+
+from base import bell
+from base.refusal import Refused
+from enrollments import queries
+from enrollments.models import CarrierGrant, LinkAttempt, Program
+from enrollments.states import GrantState
+from enrollments.tokens import vault
+from people.models import User
+from people.operations import SYSTEM, Actor, record
+
+LINK_ATTEMPT_LIFE = timedelta(minutes=10)
+
+
+class LinkedElsewhere(Refused):
+    """The Carrier account belongs to somebody else here; neither side learns whose it is."""
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Tokens:
+    """What the vendor handed out. ``expires_at`` is real time."""
+
+    access: str
+    refresh: str | None
+    expires_at: datetime | None
+    scopes: tuple[str, ...]
+
+
+def _hash(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def begin_link(
+    *, user: User, program: Program, state: str, session: str, verifier: str, real_now: datetime
+) -> None:
+    """Remember one press of Connect, so that exactly one answer can match it.
+
+    Raises Refused when the terms were not agreed to.
+    """
+    if queries.agreed(user, program) is None:
+        raise Refused("Please read and agree to the program terms first.")
+    LinkAttempt.objects.filter(began_at__lt=real_now - LINK_ATTEMPT_LIFE).delete()
+    LinkAttempt.objects.create(
+        user=user,
+        program=program,
+        state_hash=_hash(state),
+        session_hash=_hash(session),
+        verifier=verifier,
+        began_at=real_now,
+    )
+
+
+def take_link_attempt(
+    *, user: User, state: str, session: str, real_now: datetime
+) -> LinkAttempt | None:
+    """Use up the attempt this answer belongs to; None when there is none, or it was used,
+    is older than LINK_ATTEMPT_LIFE, or belongs to another session or person."""
+    mine = LinkAttempt.objects.filter(
+        user=user,
+        state_hash=_hash(state),
+        session_hash=_hash(session),
+        used_at=None,
+        began_at__gte=real_now - LINK_ATTEMPT_LIFE,
+    )
+    attempt = mine.select_related("program").first()
+    if attempt is None or mine.update(used_at=real_now) == 0:
+        return None
+    return attempt
+
+
+@transaction.atomic
+def link(
+    *,
+    user: User,
+    carrier_username: str,
+    tokens: Tokens,
+    actor: Actor,
+    now: datetime,
+    real_now: datetime,
+) -> CarrierGrant:
+    """Keep the permission a homeowner gave at Carrier and ask for the home to be read.
+
+    Connecting the same account again renews the tokens. Raises LinkedElsewhere when another
+    person connected this Carrier account.
+    """
+    grant = CarrierGrant.objects.select_for_update().filter(carrier_username=carrier_username)
+    live = grant.exclude(state=GrantState.REVOKED).first()
+    if live and live.user_id != user.pk:
+        raise LinkedElsewhere(
+            "This Carrier account cannot be connected here. If it is yours, disconnect it where "
+            "you connected it before, or call us."
+        )
+    mine = live or grant.filter(user=user).first()
+    if mine is None:
+        mine = CarrierGrant(user=user, carrier_username=carrier_username)
+    _renew(mine, tokens)
+    mine.state, mine.linked_at = GrantState.ACTIVE, now
+    mine.sync_due_at, mine.sync_failures, mine.sync_trouble = real_now, 0, ""
+    try:
+        with transaction.atomic():
+            mine.save()
+    except IntegrityError:
+        raise LinkedElsewhere("This Carrier account was just connected elsewhere.") from None
+    record(actor=actor, verb="connect", subject=f"grant:{mine.pk}", now=now, scopes=mine.scopes)
+    bell.ring()
+    return mine
+
+
+def _renew(grant: CarrierGrant, tokens: Tokens) -> None:
+    grant.access_sealed = vault().seal(tokens.access, bound_to=grant.bound_to("access"))
+    if tokens.refresh is not None:
+        grant.refresh_sealed = vault().seal(tokens.refresh, bound_to=grant.bound_to("refresh"))
+    grant.access_expires_at = tokens.expires_at
+    if tokens.scopes:
+        grant.scopes = list(tokens.scopes)
+
+
+def renew_tokens(*, grant: CarrierGrant, tokens: Tokens) -> None:
+    """Save refreshed tokens. The caller holds the row lock that made the refresh single."""
+    _renew(grant, tokens)
+    grant.save(update_fields=["access_sealed", "refresh_sealed", "access_expires_at", "scopes"])
+
+
+@transaction.atomic
+def permission_lost(*, grant_id: int, why: str, now: datetime) -> int:
+    """Carrier no longer honours the tokens: nothing is sent until the homeowner connects again."""
+    moved = CarrierGrant.objects.pick(id=grant_id).move(
+        GrantState.ACTIVE, GrantState.NEEDS_RELINK, sync_due_at=None
+    )
+    if moved:
+        record(
+            actor=SYSTEM,
+            verb="permission-lost",
+            subject=f"grant:{grant_id}",
+            now=now,
+            why=why,
+        )
+        bell.ring()
+    return int(moved)
+
+
+def distrust_token(*, grant_id: int, real_now: datetime) -> None:
+    """The vendor refused the access token: have it refreshed before it is used again."""
+    CarrierGrant.objects.filter(id=grant_id, state=GrantState.ACTIVE).update(
+        access_expires_at=real_now
+    )
+
+
+@transaction.atomic
+def forget_tokens(*, grant_id: int, actor: Actor, now: datetime) -> None:
+    """Destroy the tokens of a grant. What was sent stays on record."""
+    moved = CarrierGrant.objects.pick(id=grant_id).move(
+        [GrantState.ACTIVE, GrantState.NEEDS_RELINK],
+        GrantState.REVOKED,
+        access_sealed=None,
+        refresh_sealed=None,
+        access_expires_at=None,
+        sync_due_at=None,
+    )
+    if moved:
+        record(actor=actor, verb="disconnect", subject=f"grant:{grant_id}", now=now)

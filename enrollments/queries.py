@@ -1,0 +1,248 @@
+"""Reads about programs, homes and enrolment. Frozen dataclasses out, nothing written."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from django.db.models import Count, Q, QuerySet
+
+from enrollments import rules
+from enrollments.models import CarrierGrant, Consent, Enrollment, Program, System, Terms
+from enrollments.states import (
+    LIVE_ENROLLMENTS,
+    ConsentAct,
+    EnrollmentState,
+    GrantState,
+    Ineligible,
+)
+from people.models import User
+
+
+@dataclass(frozen=True, slots=True)
+class ProgramPage:
+    program: Program
+    terms: Terms | None
+
+    @property
+    def why_closed(self) -> str:
+        """A sentence for the visitor, empty when homes may enrol."""
+        if self.terms is None:
+            return "This program has no published terms yet, so nobody can join. Come back soon."
+        if not self.program.is_open:
+            return "This program takes no new homes at the moment."
+        return ""
+
+
+@dataclass(frozen=True, slots=True)
+class SystemCard:
+    """One system as its owner and an operator see it. Temperatures in °F."""
+
+    id: int
+    serial: str
+    name: str
+    location: str
+    city: str
+    equipment: str
+    unit: str
+    is_online: bool
+    indoor_f: Decimal | None
+    reported_at: datetime | None
+    obstacle: Ineligible | None
+    enrollment_id: int | None
+    enrollment_state: EnrollmentState | None
+    program_name: str
+    grant_state: GrantState
+    owner: str
+
+    @property
+    def remedy(self) -> str:
+        return rules.REMEDIES[self.obstacle] if self.obstacle else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Journey:
+    """Where a homeowner stands on the way into a program; every device continues here.
+
+    ``step`` is one of consent · connect · relink · reading · choose · done.
+    """
+
+    step: str
+    grant: CarrierGrant | None
+    systems: tuple[SystemCard, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class EnrollmentCounts:
+    homes: int
+    systems: int
+    active: int
+    paused: int
+    withdrawn: int
+    needs_relink: int
+    offline: int
+
+
+def open_programs() -> list[Program]:
+    return list(Program.objects.filter(is_open=True).order_by("name"))
+
+
+def program_page(slug: str) -> ProgramPage | None:
+    program = Program.objects.filter(slug=slug).first()
+    return ProgramPage(program, current_terms(program)) if program else None
+
+
+def current_terms(program: Program) -> Terms | None:
+    return Terms.objects.filter(program=program).order_by("-version").first()
+
+
+def agreed(user: User, program: Program) -> Consent | None:
+    """The consent to this program's terms that stands: the last act, if it was given."""
+    last = (
+        Consent.objects.filter(user=user, terms__program=program, system=None)
+        .select_related("terms")
+        .order_by("-at", "-id")
+        .first()
+    )
+    return last if last and last.act == ConsentAct.GIVEN else None
+
+
+def grants_of(user: User) -> QuerySet[CarrierGrant]:
+    return CarrierGrant.objects.filter(user=user).exclude(state=GrantState.REVOKED)
+
+
+def journey(user: User, program: Program) -> Journey:
+    grant = grants_of(user).order_by("-linked_at").first()
+    systems = tuple(cards(System.objects.filter(grant=grant))) if grant else ()
+    return Journey(_step(user, program, grant, systems), grant, systems)
+
+
+def _step(
+    user: User, program: Program, grant: CarrierGrant | None, systems: Sequence[SystemCard]
+) -> str:
+    if any(card.enrollment_id and card.program_name == program.name for card in systems):
+        return "done"
+    if agreed(user, program) is None:
+        return "consent"
+    if grant is None:
+        return "connect"
+    if grant.state == GrantState.NEEDS_RELINK:
+        return "relink"
+    return "choose" if grant.synced_at else "reading"
+
+
+def obstacle(system: System) -> Ineligible | None:
+    """What stands between this system and taking part. Needs ``grant`` loaded."""
+    return rules.why_not(
+        rules.SystemFacts(
+            was_read=system.read_at is not None,
+            has_outdoor_unit=system.has_outdoor_unit,
+            dr_enabled=system.dr_enabled,
+            is_online=system.is_online,
+            scopes=frozenset(system.grant.scopes),
+        )
+    )
+
+
+def cards(systems: QuerySet[System]) -> list[SystemCard]:
+    rows = list(systems.select_related("grant__user", "location").order_by("name", "id"))
+    live = {
+        enrollment.system_id: enrollment
+        for enrollment in Enrollment.objects.filter(
+            system__in=rows, state__in=LIVE_ENROLLMENTS
+        ).select_related("program")
+    }
+    return [_card(system, live.get(system.pk)) for system in rows]
+
+
+def _card(system: System, enrollment: Enrollment | None) -> SystemCard:
+    equipment = " ".join(part for part in (system.brand, system.model) if part)
+    return SystemCard(
+        id=system.pk,
+        serial=system.serial,
+        name=system.name or system.serial,
+        location=system.location.name,
+        city=system.location.city,
+        equipment=equipment,
+        unit=system.unit,
+        is_online=system.is_online,
+        indoor_f=system.indoor_f,
+        reported_at=system.reported_at,
+        obstacle=obstacle(system),
+        enrollment_id=enrollment.pk if enrollment else None,
+        enrollment_state=EnrollmentState(enrollment.state) if enrollment else None,
+        program_name=enrollment.program.name if enrollment else "",
+        grant_state=GrantState(system.grant.state),
+        owner=system.grant.user.email,
+    )
+
+
+def systems_of(user: User) -> list[SystemCard]:
+    return cards(System.objects.filter(grant__in=grants_of(user)))
+
+
+def find_systems(
+    *, text: str = "", state: str = "", after: tuple[str, int] | None = None, limit: int = 50
+) -> list[SystemCard]:
+    """Systems by name, keyset-paged: ``after`` is (name, id) of the last row shown."""
+    found = System.objects.all()
+    if text:
+        found = found.filter(
+            Q(serial__icontains=text)
+            | Q(name__icontains=text)
+            | Q(grant__user__email__icontains=text)
+            | Q(location__postal__startswith=text)
+            | Q(location__city__icontains=text)
+        )
+    if state:
+        found = found.filter(enrollments__state=state).distinct()
+    if after:
+        found = found.filter(Q(name__gt=after[0]) | Q(name=after[0], id__gt=after[1]))
+    ids = list(found.order_by("name", "id").values_list("id", flat=True)[:limit])
+    return cards(System.objects.filter(id__in=ids))
+
+
+def counts(program: Program | None = None) -> EnrollmentCounts:
+    enrolled = Enrollment.objects.all()
+    if program:
+        enrolled = enrolled.filter(program=program)
+    by_state = {
+        row["state"]: row["n"]
+        for row in enrolled.values("state").annotate(n=Count("id")).order_by()
+    }
+    systems = System.objects.aggregate(
+        n=Count("id"), offline=Count("id", filter=Q(is_online=False, read_at__isnull=False))
+    )
+    grants = CarrierGrant.objects.exclude(state=GrantState.REVOKED).aggregate(
+        homes=Count("user", distinct=True),
+        relink=Count("id", filter=Q(state=GrantState.NEEDS_RELINK)),
+    )
+    return EnrollmentCounts(
+        homes=grants["homes"],
+        systems=systems["n"],
+        active=by_state.get(EnrollmentState.ACTIVE, 0),
+        paused=by_state.get(EnrollmentState.PAUSED, 0),
+        withdrawn=by_state.get(EnrollmentState.WITHDRAWN, 0),
+        needs_relink=grants["relink"],
+        offline=systems["offline"],
+    )
+
+
+def grants_due_for_sync(*, real_now: datetime, limit: int = 100) -> list[int]:
+    return list(
+        CarrierGrant.objects.filter(sync_due_at__lte=real_now, state=GrantState.ACTIVE)
+        .order_by("sync_due_at")
+        .values_list("id", flat=True)[:limit]
+    )
+
+
+def grants_expiring(
+    grants: QuerySet[CarrierGrant], *, real_now: datetime, margin: timedelta, limit: int
+) -> list[int]:
+    """Connected grants of this set whose access token ends within ``margin``, soonest first."""
+    return list(
+        grants.filter(state=GrantState.ACTIVE, access_expires_at__lt=real_now + margin)
+        .order_by("access_expires_at")
+        .values_list("id", flat=True)
+        .distinct()[:limit]
+    )

@@ -1,0 +1,78 @@
+"""Pure rules about homes: who can take part, and why not."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from enrollments.states import Ineligible
+
+# Without these nothing can be sent or read back (contract 1 and 6.4).
+NEEDED_SCOPES = ("Read-User", "Read-System", "Read-UtilityEvents", "Write-UtilityEvents")
+# What we ask for. Read-Equip is for measurement and may be declined.
+ASKED_SCOPES = (*NEEDED_SCOPES, "Read-Equip")
+
+SCOPE_SENTENCES = {
+    "Read-User": "See your name and the locations of your systems",
+    "Read-System": "Read the status and settings of your systems",
+    "Read-Equip": "Read how your equipment runs",
+    "Read-UtilityEvents": "See the energy events sent to your systems",
+    "Write-UtilityEvents": "Send energy events to your systems",
+}
+
+REMEDIES = {
+    Ineligible.NO_OUTDOOR_UNIT: "This system has no outdoor unit to turn down, so it cannot take "
+    "part. Your other systems still can.",
+    Ineligible.DR_UNKNOWN: "Carrier did not tell us whether this wall control can take part. "
+    "Updating its software usually helps; then press Check again.",
+    Ineligible.DR_OFF: "At the wall control open Menu, Settings, Utility events and switch it on; "
+    "then press Check again.",
+    Ineligible.OFFLINE: "Carrier cannot reach this wall control. Check that it is on and joined to "
+    "your Wi-Fi; then press Check again.",
+    Ineligible.NOT_READ: "We have not been able to read this system yet. We keep trying; you can "
+    "also press Check again.",
+    Ineligible.SCOPE_MISSING: "Carrier did not give us every permission we need. Connect again and "
+    "allow all of them.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class SystemFacts:
+    """What eligibility looks at."""
+
+    was_read: bool
+    has_outdoor_unit: bool
+    dr_enabled: bool | None
+    is_online: bool
+    scopes: frozenset[str]
+
+
+def missing_scopes(scopes: Iterable[str]) -> tuple[str, ...]:
+    """Scopes without which nothing can be sent or read back, in the order we ask."""
+    held = set(scopes)
+    return tuple(scope for scope in NEEDED_SCOPES if scope not in held)
+
+
+def why_not(facts: SystemFacts) -> Ineligible | None:
+    """The first thing that stands in the way, or None when the system can take part.
+
+    Order: what only the homeowner's permission can mend, then what can never be mended, then
+    what can (contract 6.4).
+    """
+    if missing_scopes(facts.scopes):
+        return Ineligible.SCOPE_MISSING
+    if not facts.was_read:
+        return Ineligible.NOT_READ
+    if not facts.has_outdoor_unit:
+        return Ineligible.NO_OUTDOOR_UNIT
+    if facts.dr_enabled is None:
+        return Ineligible.DR_UNKNOWN
+    if not facts.dr_enabled:
+        return Ineligible.DR_OFF
+    if not facts.is_online:
+        return Ineligible.OFFLINE
+    return None
+
+
+def sync_delay_s(failures: int) -> float:
+    """Seconds until the next try to read a home after ``failures`` failed ones: 5 s doubling
+    to 5 minutes, then every 5 minutes."""
+    return float(min(5 * 2 ** max(failures - 1, 0), 300))

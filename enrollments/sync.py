@@ -1,0 +1,132 @@
+"""Window to Carrier's account pages: read a home, completely or not at all."""
+
+import logging
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from django.utils import timezone
+
+from carrier.client import CarrierClient
+from carrier.documents import Config, Location, Profile, Status, SystemLink
+from carrier.errors import CarrierError, Gone, NoAccess, Reauthorize
+from enrollments import operations, vendor_session
+from enrollments.models import CarrierGrant
+from enrollments.states import GrantState
+from enrollments.tokens import CannotOpen
+
+log = logging.getLogger(__name__)
+
+
+def read_home(grant_id: int, *, now: datetime) -> bool:
+    """Read locations and systems of one grant and save them; false when it must be tried again.
+
+    Saves a complete reading or nothing: half a list would look like systems that went away.
+    """
+    if not vendor_session.refresh(grant_id):
+        grant = CarrierGrant.objects.get(id=grant_id)
+        if grant.state == GrantState.ACTIVE:
+            operations.sync_failed(
+                grant=grant, why="Carrier could not be reached", real_now=timezone.now()
+            )
+        return False
+    grant = CarrierGrant.objects.get(id=grant_id)
+    try:
+        with vendor_session.client(grant) as client:
+            locations, systems = _read(client, grant.carrier_username)
+    except (Reauthorize, CannotOpen):
+        operations.distrust_token(grant_id=grant_id, real_now=timezone.now())
+        operations.sync_failed(
+            grant=grant, why="Carrier asked us to renew the permission", real_now=timezone.now()
+        )
+        return False
+    except CarrierError as error:
+        log.warning("reading grant %s failed: %s", grant_id, type(error).__name__)
+        operations.sync_failed(
+            grant=grant, why="Carrier could not be reached", real_now=timezone.now()
+        )
+        return False
+    operations.save_home(grant=grant, locations=locations, systems=systems, now=now)
+    return True
+
+
+def _read(
+    client: CarrierClient, username: str
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    found = client.locations(username)
+    systems = [_system(client, location, link) for location in found for link in location.systems]
+    return [_location(location) for location in found], systems
+
+
+def _location(location: Location) -> dict[str, Any]:
+    return {
+        "carrier_id": location.id,
+        "name": location.name or "",
+        "street": " ".join(part for part in (location.street1, location.street2) if part),
+        "city": location.city or "",
+        "state": location.state or "",
+        "postal": location.postal or "",
+    }
+
+
+def _system(client: CarrierClient, location: Location, link: SystemLink) -> dict[str, Any]:
+    profile = client.profile(link.serial)
+    config = client.config(link.serial)
+    try:
+        status = client.status(link.serial)
+    except (Gone, NoAccess):
+        status = None  # a wall control that has never reported has no status: offline
+    fields = {"serial": link.serial, "location": location.id, "name": link.name or ""}
+    return fields | _from_profile(profile) | _from_config(config) | _from_status(status)
+
+
+def _from_profile(profile: Profile) -> dict[str, Any]:
+    capacity = profile.outdoor_capacity_kbtu
+    return {
+        "brand": profile.brand or "",
+        "model": profile.model or "",
+        "firmware": profile.firmware or "",
+        "outdoor_type": profile.outdoor_type or "",
+        "has_outdoor_unit": profile.has_outdoor_unit,
+        "capacity_kbtu": None if capacity is None else Decimal(str(capacity)),
+    }
+
+
+def _from_config(config: Config) -> dict[str, Any]:
+    block = config.utility_event
+    if block is None:
+        return {"dr_enabled": None, "dr_settings": {}, "unit": config.unit or "F"}
+    return {
+        "unit": config.unit or "F",
+        "dr_enabled": bool(block.enabled),
+        "dr_settings": {
+            "offset_f": block.demand_offset_f,
+            "response": block.demand_response,
+            "heat_f": block.demand_heat_f,
+            "cool_f": block.demand_cool_f,
+            "min_limit_f": block.min_limit_f,
+            "max_limit_f": block.max_limit_f,
+        },
+    }
+
+
+def _from_status(status: Status | None) -> dict[str, Any]:
+    if status is None:
+        return {"is_online": False}
+    indoor = indoor_f(status)
+    return {
+        "is_online": not status.is_disconnected,
+        "indoor_f": None if indoor is None else Decimal(str(round(indoor, 1))),
+        "outdoor_f": None if status.outdoor_f is None else Decimal(str(status.outdoor_f)),
+        "reported_at": status.timestamp,
+    }
+
+
+def indoor_f(status: Status) -> float | None:
+    """Mean temperature of the zones in use, °F; disabled zones carry stale numbers."""
+    temperatures = [
+        zone.temperature_f
+        for zone in status.zones
+        if zone.enabled and zone.temperature_f is not None
+    ]
+    return sum(temperatures) / len(temperatures) if temperatures else None

@@ -1,0 +1,29 @@
+"""The legs of enrolment: load ids, one call down. Ids only, so a lost or doubled message is
+harmless and no secret ever reaches the broker."""
+
+from datetime import timedelta
+from typing import Any
+
+from celery import shared_task
+from django.utils import timezone
+
+from base import clock
+from enrollments import queries, sync, vendor_session
+
+
+@shared_task(queue="default")
+def read_home(*, grant_id: int, **_: Any) -> None:
+    sync.read_home(grant_id, now=clock.now())
+
+
+@shared_task(queue="default")
+def refresh_tokens(*, grant_ids: list[int], margin_s: float, **_: Any) -> None:
+    vendor_session.refresh_many(grant_ids, margin=timedelta(seconds=margin_s))
+
+
+def ring_due() -> int:
+    """Ring for every home that waits to be read; how many there were."""
+    homes = queries.grants_due_for_sync(real_now=timezone.now())
+    for grant_id in homes:
+        read_home.apply_async(kwargs={"grant_id": grant_id}, expires=30)
+    return len(homes)

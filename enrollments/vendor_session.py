@@ -1,0 +1,155 @@
+"""Window to Carrier's OAuth server: connect, refresh, disconnect, and clients with a token."""
+
+import logging
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta
+from functools import cache
+from typing import Any
+
+from django.conf import settings
+from django.db import connection, transaction
+from django.utils import timezone
+
+from base import clock
+from base.refusal import Refused
+from carrier.client import CarrierClient
+from carrier.config import CarrierConfig
+from carrier.errors import CarrierError, Reauthorize
+from carrier.oauth import OAuth, TokenSet, new_state, new_verifier
+from enrollments import operations, rules
+from enrollments.models import CarrierGrant
+from enrollments.states import GrantState
+from enrollments.tokens import CannotOpen, vault
+from people.operations import Actor
+
+log = logging.getLogger(__name__)
+
+# A token is not used in its last minute: the clocks of two companies are never quite the same.
+TOKEN_MARGIN = timedelta(seconds=60)
+REFRESHERS = 8
+
+TROUBLE = (
+    "Carrier could not be reached just now. Nothing was changed; please try again in a few minutes."
+)
+
+
+@cache
+def config() -> CarrierConfig:
+    values: dict[str, Any] = dict(settings.CARRIER)
+    return CarrierConfig(scopes=rules.ASKED_SCOPES, **values)
+
+
+def start() -> tuple[str, str, str]:
+    """A fresh (state, verifier, address to send the homeowner to)."""
+    state, verifier = new_state(), new_verifier()
+    return state, verifier, OAuth(config()).authorization_url(state=state, verifier=verifier)
+
+
+def redeem(*, code: str, verifier: str) -> tuple[str, operations.Tokens]:
+    """Exchange the code for (Carrier username, tokens). Raises Refused with a sentence."""
+    try:
+        found = OAuth(config()).redeem(code=code, verifier=verifier)
+    except Reauthorize:
+        raise Refused(
+            "Carrier says this sign-in has expired or was used before. Please connect again.",
+            code="code-refused",
+        ) from None
+    except CarrierError as error:
+        log.warning("redeeming a code failed: %s", type(error).__name__)
+        raise Refused(TROUBLE, code="carrier-down") from None
+    if not found.username:
+        raise Refused("Carrier did not say whose account this is.", code="no-username")
+    missing = rules.missing_scopes(found.scopes)
+    if missing:
+        raise Refused(
+            "Carrier did not give us every permission we need: "
+            + "; ".join(rules.SCOPE_SENTENCES[scope].lower() for scope in missing)
+            + ". Please connect again and allow all of them.",
+            code="scopes-missing",
+        )
+    return found.username, _tokens(found, timezone.now())
+
+
+def _tokens(found: TokenSet, real_now: datetime) -> operations.Tokens:
+    expires_at = None
+    if found.expires_in_s is not None:
+        expires_at = real_now + timedelta(seconds=found.expires_in_s)
+    return operations.Tokens(found.access_token, found.refresh_token, expires_at, found.scopes)
+
+
+def open_access(sealed: bytes | memoryview, seal_id: object) -> str:
+    """The access token of a row read by a hot path. Raises CannotOpen."""
+    return vault().open(bytes(sealed), bound_to=f"grant:{seal_id}:access")
+
+
+def client(grant: CarrierGrant) -> CarrierClient:
+    """A client that acts for this homeowner. Raises CannotOpen when the tokens are gone."""
+    if grant.access_sealed is None:
+        raise CannotOpen("this grant holds no token")
+    return CarrierClient(config(), open_access(grant.access_sealed, grant.seal_id))
+
+
+def refresh(grant_id: int, *, margin: timedelta = TOKEN_MARGIN) -> bool:
+    """Renew a token that ends within ``margin``; true when the grant is usable afterwards.
+
+    One refresh per grant at a time: the row lock is held over the call, losers skip. The new
+    tokens are committed before anybody can use them (Carrier may rotate refresh tokens, and a
+    replayed one can revoke the grant: RFC 9700 4.14).
+    """
+    real_now = timezone.now()
+    with transaction.atomic():
+        grant = CarrierGrant.objects.select_for_update(skip_locked=True).filter(id=grant_id).first()
+        if grant is None or grant.state != GrantState.ACTIVE:
+            return False
+        if grant.access_expires_at is None or grant.access_expires_at > real_now + margin:
+            return True
+        return _refresh_locked(grant)
+
+
+def _refresh_locked(grant: CarrierGrant) -> bool:
+    now = clock.now()
+    try:
+        if grant.refresh_sealed is None:
+            raise Reauthorize("no refresh token was given")
+        token = vault().open(bytes(grant.refresh_sealed), bound_to=grant.bound_to("refresh"))
+        found = OAuth(config()).refresh(refresh_token=token)
+    except Reauthorize:
+        operations.permission_lost(grant_id=grant.pk, why="Carrier refused to renew it", now=now)
+        return False
+    except CannotOpen as error:
+        operations.permission_lost(grant_id=grant.pk, why=str(error), now=now)
+        return False
+    except CarrierError as error:
+        # Not a revocation. If the server did rotate, the next try is refused and says so.
+        log.warning("refresh of grant %s failed: %s", grant.pk, type(error).__name__)
+        return False
+    operations.renew_tokens(grant=grant, tokens=_tokens(found, timezone.now()))
+    return True
+
+
+def refresh_many(grant_ids: Sequence[int], *, margin: timedelta = TOKEN_MARGIN) -> int:
+    """Renew several grants side by side; how many are usable afterwards."""
+
+    def one(grant_id: int) -> bool:
+        try:
+            return refresh(grant_id, margin=margin)
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(REFRESHERS) as pool:
+        return sum(pool.map(one, grant_ids))
+
+
+def disconnect(*, grant_id: int, actor: Actor, now: datetime) -> None:
+    """Destroy the tokens here, then ask Carrier to forget them too, as far as it can."""
+    grant = CarrierGrant.objects.get(id=grant_id)
+    sealed = grant.refresh_sealed
+    operations.forget_tokens(grant_id=grant_id, actor=actor, now=now)
+    if sealed is None:
+        return
+    try:
+        token = vault().open(bytes(sealed), bound_to=grant.bound_to("refresh"))
+        OAuth(config()).revoke(token=token)
+    except (CarrierError, CannotOpen) as error:
+        log.warning("revoking grant %s at Carrier failed: %s", grant_id, type(error).__name__)

@@ -1,0 +1,1 @@
+"""WHO: users, roles, who did what."""

@@ -1,0 +1,1 @@
+"""FRONT DOOR: settings, addresses, Celery's timetable, the demo."""

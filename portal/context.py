@@ -1,0 +1,17 @@
+"""What every page knows: the utility's name and what time it is."""
+
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpRequest
+
+from base import clock
+
+
+def site(request: HttpRequest) -> dict[str, Any]:
+    return {
+        "utility_name": settings.UTILITY_NAME,
+        "clock_is_simulated": clock.is_simulated(),
+        "clock_rate": clock.rate(),
+        "now": clock.now(),
+    }

@@ -1,0 +1,76 @@
+"""Reading the environment, loudly: a missing or weak value stops the start, with a sentence."""
+
+import base64
+import binascii
+from urllib.parse import urlsplit
+
+from django.core.exceptions import ImproperlyConfigured
+from environ import Env
+
+ENVIRONMENTS = ("production", "development", "test")
+env = Env()
+
+
+def required(name: str) -> str:
+    """The value of ``name``. Raises ImproperlyConfigured when it is missing or blank."""
+    value = str(env(name, default="")).strip()
+    if not value:
+        raise ImproperlyConfigured(f"Set {name} in the environment; docs/running.md says to what.")
+    return value
+
+
+def environment() -> str:
+    value = required("ENVIRONMENT")
+    if value not in ENVIRONMENTS:
+        raise ImproperlyConfigured(f"ENVIRONMENT must be one of {', '.join(ENVIRONMENTS)}.")
+    return value
+
+
+def secret_key() -> str:
+    value = required("SECRET_KEY")
+    if len(value) < 50 or len(set(value)) < 10:
+        raise ImproperlyConfigured(
+            "SECRET_KEY is weak: use at least 50 random characters "
+            '(python -c "import secrets; print(secrets.token_urlsafe(50))").'
+        )
+    return value
+
+
+def token_keys() -> dict[str, bytes]:
+    """TOKEN_KEYS ``id:base64,...`` as id -> 32 bytes, in order; the first one encrypts.
+
+    Raises ImproperlyConfigured when a key is malformed, repeated or the same as SECRET_KEY.
+    """
+    keys: dict[str, bytes] = {}
+    for entry in required("TOKEN_KEYS").split(","):
+        key_id, _, encoded = entry.strip().partition(":")
+        try:
+            key = base64.b64decode(encoded, validate=True)
+        except binascii.Error:
+            key = b""
+        if not key_id.isalnum() or len(key_id) > 16 or len(key) != 32:
+            raise ImproperlyConfigured(
+                "TOKEN_KEYS must be id:base64-of-32-bytes, separated by commas, newest first."
+            )
+        if key_id in keys:
+            raise ImproperlyConfigured(f"TOKEN_KEYS names the key {key_id} twice.")
+        if encoded in required("SECRET_KEY") or required("SECRET_KEY").encode() == key:
+            raise ImproperlyConfigured("TOKEN_KEYS must not reuse SECRET_KEY.")
+        keys[key_id] = key
+    return keys
+
+
+def url(name: str, *, production: bool) -> str:
+    """An http(s) address without a trailing slash; plain http is refused in production."""
+    value = required(name).rstrip("/")
+    parts = urlsplit(value)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ImproperlyConfigured(f"{name} must be a full http(s) address.")
+    if production and parts.scheme != "https":
+        raise ImproperlyConfigured(f"{name} must be https in production.")
+    return value
+
+
+def origin(address: str) -> str:
+    parts = urlsplit(address)
+    return f"{parts.scheme}://{parts.netloc}"

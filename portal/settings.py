@@ -1,0 +1,264 @@
+"""Settings. Every value that differs between two installations comes from the environment.
+
+docs/running.md lists each variable, its unit and where it matters.
+"""
+
+from pathlib import Path
+from typing import Any
+
+from csp.constants import NONE, SELF
+from django.core.exceptions import ImproperlyConfigured
+
+from portal import env as read
+from portal.env import env
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+ENVIRONMENT = read.environment()
+PRODUCTION = ENVIRONMENT == "production"
+
+DEBUG = False  # a stack trace in a browser helps nobody who is not at this keyboard
+SECRET_KEY = read.secret_key()
+ALLOWED_HOSTS = [host.strip() for host in read.required("ALLOWED_HOSTS").split(",")]
+if PRODUCTION and "*" in ALLOWED_HOSTS:
+    raise ImproperlyConfigured("ALLOWED_HOSTS must name the hosts in production.")
+BASE_URL = read.url("BASE_URL", production=PRODUCTION)
+CSRF_TRUSTED_ORIGINS = [read.origin(BASE_URL)]
+UTILITY_NAME = read.required("UTILITY_NAME")
+SIMULATED_CLOCK_FILE = env("SIMULATED_CLOCK_FILE", default="")
+if PRODUCTION and SIMULATED_CLOCK_FILE:
+    raise ImproperlyConfigured("SIMULATED_CLOCK_FILE must not be set in production.")
+
+INSTALLED_APPS = [
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.humanize",
+    "django.contrib.messages",
+    "django.contrib.postgres",
+    "django.contrib.sessions",
+    "django.contrib.staticfiles",
+    "django_htmx",
+    "csp",
+    "rest_framework",
+    "base",
+    "people",
+    "allauth",
+    "allauth.account",
+    "allauth.mfa",
+    "allauth.idp.oidc",
+    "enrollments",
+    "dr_events",
+    "portal",
+]
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+]
+ROOT_URLCONF = "portal.urls"
+WSGI_APPLICATION = "portal.wsgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "portal.context.site",
+            ]
+        },
+    }
+]
+
+# --- database ---------------------------------------------------------------------------------
+DATABASES: dict[str, Any] = {"default": env.db_url_config(read.required("DATABASE_URL"))}
+if DATABASES["default"]["ENGINE"] != "django.db.backends.postgresql":
+    raise ImproperlyConfigured("DATABASE_URL must be PostgreSQL: locks are the product.")
+DATABASES["default"] |= {
+    "CONN_MAX_AGE": 60,
+    "CONN_HEALTH_CHECKS": True,
+    # No transaction pooler may stand between a worker and PostgreSQL: claims hold session locks.
+    "OPTIONS": {
+        "options": "-c statement_timeout=60s -c lock_timeout=5s "
+        "-c idle_in_transaction_session_timeout=30s",
+        "keepalives_idle": 15,
+        "tcp_user_timeout": 15000,
+    },
+}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+# The cache carries the sign-in limits. It lives in PostgreSQL so that a hung broker cannot make a
+# page wait, and a flushed one cannot forget who is guessing passwords.
+CACHES = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.db.DatabaseCache",
+        "LOCATION": "cache",
+    }
+}
+
+# --- people -----------------------------------------------------------------------------------
+AUTH_USER_MODEL = "people.User"
+AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.Argon2PasswordHasher"]
+AUTH_PASSWORD_VALIDATORS = [
+    {
+        "NAME": "django.contrib.auth.password_validation.MinimumLengthValidator",
+        "OPTIONS": {"min_length": 10},
+    },
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+]
+LOGIN_URL = "account_login"
+LOGIN_REDIRECT_URL = "home"
+ACCOUNT_LOGIN_METHODS = {"email"}
+ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]
+ACCOUNT_USER_MODEL_USERNAME_FIELD = None
+ACCOUNT_EMAIL_VERIFICATION = "mandatory"
+ACCOUNT_EMAIL_VERIFICATION_BY_CODE_ENABLED = True
+ACCOUNT_REAUTHENTICATION_REQUIRED = True
+ACCOUNT_RATE_LIMITS = {"signup": env("SIGNUP_RATE", default="20/m/ip")}
+ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
+ACCOUNT_DEFAULT_HTTP_PROTOCOL = BASE_URL.split(":", 1)[0]
+IDP_OIDC_PRIVATE_KEY = read.required("IDP_OIDC_PRIVATE_KEY")
+IDP_OIDC_ADAPTER = "portal.partners.PartnerAdapter"
+IDP_OIDC_ACCESS_TOKEN_EXPIRES_IN = 3600
+EMAIL_CONFIG: dict[str, Any] = env.email_url_config(read.required("EMAIL_URL"))
+vars().update(EMAIL_CONFIG)
+DEFAULT_FROM_EMAIL = read.required("DEFAULT_FROM_EMAIL")
+EMAIL_TIMEOUT = 10
+
+# --- Carrier ----------------------------------------------------------------------------------
+# Host names, token addresses and client authentication are not public: all of them are settings.
+TOKEN_KEYS = read.token_keys()
+CARRIER = {
+    "base_url": read.url("CARRIER_BASE_URL", production=PRODUCTION),
+    "authorize_url": read.url("CARRIER_AUTHORIZE_URL", production=PRODUCTION),
+    "token_url": read.url("CARRIER_TOKEN_URL", production=PRODUCTION),
+    "revoke_url": env("CARRIER_REVOKE_URL", default="") or None,
+    "client_id": read.required("CARRIER_CLIENT_ID"),
+    "client_secret": read.required("CARRIER_CLIENT_SECRET"),
+    "client_auth": env("CARRIER_CLIENT_AUTH", default="basic"),
+    "redirect_uri": f"{BASE_URL}/connect/callback/",
+    "ca_bundle": env("CARRIER_CA_BUNDLE", default="") or None,
+    "connect_timeout_s": env.float("CARRIER_CONNECT_TIMEOUT_S", default=3.0),
+    "total_timeout_s": env.float("CARRIER_TOTAL_TIMEOUT_S", default=20.0),
+}
+# Requests one worker process keeps in flight; x processes = in flight in all.
+CARRIER_IN_FLIGHT = env.int("CARRIER_IN_FLIGHT", default=250)
+# How long after a lost answer the vendor may still apply the request, in real seconds. A row is
+# not sent again before total timeout + this bound. Not public; measure it with the vendor.
+CARRIER_LATE_EFFECT_S = env.float("CARRIER_LATE_EFFECT_S", default=30.0)
+# never | after_proof | free: what may happen to a request whose answer was lost.
+CARRIER_RESEND_AFTER_UNKNOWN = env("CARRIER_RESEND_AFTER_UNKNOWN", default="after_proof")
+# Business time between two looks at a home during an event, in seconds.
+READ_BACK_EVERY_S = env.float("READ_BACK_EVERY_S", default=300.0)
+# Real seconds a claimed row belongs to its sender.
+LEASE_S = env.float("LEASE_S", default=60.0)
+STREAMS_PER_EVENT = env.int("STREAMS_PER_EVENT", default=2)
+
+# --- web --------------------------------------------------------------------------------------
+LANGUAGE_CODE = "en-us"
+TIME_ZONE = "UTC"
+USE_TZ = True
+USE_I18N = False
+STATIC_URL = "static/"
+STATIC_ROOT = BASE_DIR / "staticfiles"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+WHITENOISE_USE_FINDERS = not PRODUCTION
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {
+        "BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"
+        if PRODUCTION
+        else "django.contrib.staticfiles.storage.StaticFilesStorage"
+    },
+}
+SECURE_CONTENT_TYPE_NOSNIFF = True
+SECURE_REFERRER_POLICY = "same-origin"
+SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = "Lax"
+SESSION_COOKIE_AGE = 12 * 3600
+HTTPS = BASE_URL.startswith("https://")
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
+SECURE_SSL_REDIRECT = PRODUCTION
+if HTTPS:
+    SESSION_COOKIE_NAME = "__Host-sessionid"
+    CSRF_COOKIE_NAME = "__Host-csrftoken"
+if PRODUCTION:
+    SECURE_HSTS_SECONDS = 365 * 24 * 3600
+    SECURE_HSTS_INCLUDE_SUBDOMAINS = True
+    SECURE_HSTS_PRELOAD = True
+    # The proxy in front must set this header and strip it from what it receives.
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [NONE],
+        "script-src": [SELF],
+        "style-src": [SELF],
+        "img-src": [SELF, "data:"],
+        "font-src": [SELF],
+        "connect-src": [SELF],
+        # Connect posts here and is redirected to Carrier; browsers check the redirect too.
+        "form-action": [SELF, read.origin(CARRIER["authorize_url"])],  # type: ignore[arg-type]
+        "frame-ancestors": [NONE],
+        "base-uri": [NONE],
+    }
+}
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": ["portal.partners.PartnerAuthentication"],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "EXCEPTION_HANDLER": "portal.partners.problem",
+    "UNAUTHENTICATED_USER": None,
+}
+
+# --- Celery: the legs. Why each value: docs/decisions/0003-celery-settings.md ---------------------
+CELERY_BROKER_URL = read.required("REDIS_URL")
+CELERY_BROKER_TRANSPORT_OPTIONS = {
+    "visibility_timeout": 900,
+    "unacked_restore_interval": 5,
+    "unacked_restore_throttle": 1,
+    "socket_timeout": 3,
+    "socket_connect_timeout": 2,
+    "socket_keepalive": True,
+    "health_check_interval": 10,
+    "retry_on_timeout": False,
+    "global_keyprefix": "offpeak:",
+}
+CELERY_RESULT_BACKEND = None
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_ACKS_LATE = True
+CELERY_TASK_REJECT_ON_WORKER_LOST = True
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_TASK_TIME_LIMIT = 60
+CELERY_TASK_SOFT_TIME_LIMIT = 45
+CELERY_TASK_PUBLISH_RETRY_POLICY = {"max_retries": 1, "interval_start": 0, "interval_max": 0.2}
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_CONNECTION_MAX_RETRIES = None
+CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = False
+CELERY_ACCEPT_CONTENT = ["json"]
+CELERY_TASK_SERIALIZER = "json"
+CELERY_TIMEZONE = "UTC"
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["console"], "level": env("LOG_LEVEL", default="INFO")},
+}
+SILENCED_SYSTEM_CHECKS: list[str] = []
