@@ -1,12 +1,14 @@
 """The legs of dispatch and the sweep that finds everything that is due. Ids only."""
 
 import logging
-from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from celery import shared_task
 from django.conf import settings
 from django.utils import timezone
+from kombu.exceptions import OperationalError
 
 from base import clock
 from dr_events import dispatch, queries
@@ -38,26 +40,57 @@ def read_back(*, event_id: int, **_: Any) -> None:
 
 @shared_task(queue="default")
 def sweep(**_: Any) -> None:
+    """Beat's tick."""
     ring_due()
 
 
-def ring_due() -> int:
-    """Ring for everything that is due; how many rings. Any number may sweep at once."""
+@dataclass(frozen=True, slots=True)
+class Ring:
+    """A task that has something to do."""
+
+    task: Any
+    kwargs: dict[str, Any]
+
+
+def due() -> list[Ring]:
+    """Everything that is due now, tokens first, then sending, then looking."""
     now = clock.database_now()
-    rings: list[tuple[Callable[..., Any], dict[str, Any]]] = []
+    rings = [*_tokens(now)]
     for event_id in queries.work.events_to_send(now=now):
-        rings += [(send.apply_async, {"event_id": event_id})] * settings.STREAMS_PER_EVENT
-        rings.append((prove.apply_async, {"event_id": event_id}))
+        rings += [Ring(send, {"event_id": event_id})] * settings.STREAMS_PER_EVENT
+        rings.append(Ring(prove, {"event_id": event_id}))
     for event_id in queries.work.events_to_read_back(now=now):
-        rings.append((read_back.apply_async, {"event_id": event_id}))
+        rings.append(Ring(read_back, {"event_id": event_id}))
+    return rings + [Ring(homes.read_home, {"grant_id": grant}) for grant in homes.due()]
+
+
+def _tokens(now: datetime) -> list[Ring]:
     margin = 5 * TOKEN_MARGIN
-    tokens = queries.work.grants_to_renew(now=now, real_now=timezone.now(), margin=margin)
-    for start in range(0, len(tokens), RENEW_BATCH):
-        batch = {
-            "grant_ids": tokens[start : start + RENEW_BATCH],
-            "margin_s": margin.total_seconds(),
-        }
-        rings.insert(0, (homes.refresh_tokens.apply_async, batch))
-    for ring, kwargs in rings:
-        ring(kwargs=kwargs, expires=STALE_S)
-    return len(rings) + homes.ring_due()
+    grants = queries.work.grants_to_renew(now=now, real_now=timezone.now(), margin=margin)
+    batches = [grants[start : start + RENEW_BATCH] for start in range(0, len(grants), RENEW_BATCH)]
+    seconds = margin.total_seconds()
+    return [Ring(homes.refresh_tokens, {"grant_ids": ids, "margin_s": seconds}) for ids in batches]
+
+
+def ring_due() -> int:
+    """Ring for everything that is due; how many rings. Any number may sweep at once.
+
+    When the broker does not answer, the work is done right here: Redis is only the bell.
+    """
+    rings = due()
+    broker = True
+    for ring in rings:
+        if broker:
+            broker = _publish(ring)
+        if not broker:
+            ring.task.run(**ring.kwargs)
+    return len(rings)
+
+
+def _publish(ring: Ring) -> bool:
+    try:
+        ring.task.apply_async(kwargs=ring.kwargs, expires=STALE_S)
+    except OperationalError as error:
+        log.warning("the broker does not answer (%s); working without it", type(error).__name__)
+        return False
+    return True

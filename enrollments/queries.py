@@ -1,5 +1,6 @@
 """Reads about programs, homes and enrolment. Frozen dataclasses out, nothing written."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -16,6 +17,7 @@ from enrollments.states import (
     GrantState,
     Ineligible,
 )
+from enrollments.tokens import key_of
 from people.models import User
 
 
@@ -228,6 +230,16 @@ def counts(program: Program | None = None) -> EnrollmentCounts:
     )
 
 
+def keys_in_use() -> Counter[str]:
+    """How many stored tokens each key still holds."""
+    columns = CarrierGrant.objects.exclude(access_sealed=None).values_list(
+        "access_sealed", "refresh_sealed"
+    )
+    return Counter(
+        key_of(bytes(sealed)) for row in columns.iterator() for sealed in row if sealed is not None
+    )
+
+
 def grants_due_for_sync(*, real_now: datetime, limit: int = 100) -> list[int]:
     return list(
         CarrierGrant.objects.filter(sync_due_at__lte=real_now, state=GrantState.ACTIVE)
@@ -246,3 +258,38 @@ def grants_expiring(
         .values_list("id", flat=True)
         .distinct()[:limit]
     )
+
+
+def programs_for(client_id: str) -> list[Program]:
+    """The programs a partner's client was granted; nothing outside them is its business."""
+    return list(Program.objects.filter(partners__client_id=client_id).order_by("slug"))
+
+
+def program_for(client_id: str, slug: str) -> Program | None:
+    return Program.objects.filter(partners__client_id=client_id, slug=slug).first()
+
+
+def enrollments_for(
+    client_id: str,
+    *,
+    program: str | None,
+    states: Sequence[str],
+    updated_since: datetime | None,
+    after: Sequence[str] | None,
+    limit: int,
+) -> list[Enrollment]:
+    """Enrollments in a partner's programs, keyset-paged: ``after`` is the serial and the time of
+    enrollment of the last row shown. Updated means: changed, or its system was read again."""
+    found = Enrollment.objects.filter(program__partners__client_id=client_id, state__in=states)
+    if program:
+        found = found.filter(program__slug=program)
+    if updated_since:
+        found = found.filter(
+            Q(changed_at__gte=updated_since) | Q(system__read_at__gte=updated_since)
+        )
+    if after:
+        serial, enrolled_at = after[0], datetime.fromisoformat(after[1])
+        same = Q(system__serial=serial, enrolled_at__gt=enrolled_at)
+        found = found.filter(Q(system__serial__gt=serial) | same)
+    found = found.select_related("program", "system__grant")
+    return list(found.order_by("system__serial", "enrolled_at")[:limit])

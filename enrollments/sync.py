@@ -95,9 +95,9 @@ def _from_profile(profile: Profile) -> dict[str, Any]:
 def _from_config(config: Config) -> dict[str, Any]:
     block = config.utility_event
     if block is None:
-        return {"dr_enabled": None, "dr_settings": {}, "unit": config.unit or "F"}
+        return {"dr_enabled": None, "dr_settings": {}, "unit": config.unit}
     return {
-        "unit": config.unit or "F",
+        "unit": config.unit,
         "dr_enabled": bool(block.enabled),
         "dr_settings": {
             "offset_f": block.demand_offset_f,

@@ -21,9 +21,6 @@ def refresh_tokens(*, grant_ids: list[int], margin_s: float, **_: Any) -> None:
     vendor_session.refresh_many(grant_ids, margin=timedelta(seconds=margin_s))
 
 
-def ring_due() -> int:
-    """Ring for every home that waits to be read; how many there were."""
-    homes = queries.grants_due_for_sync(real_now=timezone.now())
-    for grant_id in homes:
-        read_home.apply_async(kwargs={"grant_id": grant_id}, expires=30)
-    return len(homes)
+def due() -> list[int]:
+    """Grants whose home waits to be read."""
+    return queries.grants_due_for_sync(real_now=timezone.now())

@@ -9,7 +9,7 @@ import signal
 from typing import Any
 
 from celery import Celery
-from celery.signals import worker_process_init
+from celery.signals import worker_process_init, worker_ready
 
 from portal.embedded import die_with_parent
 
@@ -35,3 +35,11 @@ app.autodiscover_tasks()
 def _leave_with_the_worker(**_: Any) -> None:
     """A pool process does not outlive its killed worker: its rows would wait for nobody."""
     die_with_parent(signal.SIGKILL)
+
+
+@worker_ready.connect
+def _listen(**_: Any) -> None:
+    """Every worker also sweeps by itself: beat may be dead, the broker may be hung."""
+    from portal.listener import start  # needs the apps, which load after this file
+
+    start()

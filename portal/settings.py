@@ -211,7 +211,7 @@ CONTENT_SECURITY_POLICY = {
         "font-src": [SELF],
         "connect-src": [SELF],
         # Connect posts here and is redirected to Carrier; browsers check the redirect too.
-        "form-action": [SELF, read.origin(CARRIER["authorize_url"])],  # type: ignore[arg-type]
+        "form-action": [SELF, read.origin(CARRIER["authorize_url"])],
         "frame-ancestors": [NONE],
         "base-uri": [NONE],
     }

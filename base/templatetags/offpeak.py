@@ -1,10 +1,12 @@
-"""Tags and filters of every page: moments with their zone, temperatures in the home's unit, badges."""
+"""Tags and filters of every page: moments with their zone, temperatures, badges, form controls."""
 
-from datetime import datetime
+import calendar
+from datetime import datetime, time
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 from django import template
+from django.forms import BoundField
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
@@ -80,4 +82,47 @@ def badge(choice: ColoredChoices | None) -> str:
     """The word of a choice in its color. Give a member of the choices, not its bare value."""
     if not choice:
         return ""
-    return format_html('<span class="tag tag-{}">{}</span>', choice.color, choice.label)
+    return format_html('<span class="pill pill-{}">{}</span>', choice.color, choice.label)
+
+
+@register.filter
+def control(field: BoundField) -> SafeString:
+    """The widget of a form field, dressed. Django itself names its hint and its errors to it."""
+    kind = "form-select" if field.widget_type == "select" else "form-control"
+    dressed = f"{kind} is-invalid" if field.errors else kind
+    return field.as_widget(attrs={"class": dressed})
+
+
+@register.filter
+def month_day(value: str) -> str:
+    """``06-01`` as ``June 1``."""
+    return f"{datetime.strptime('2000-' + value, '%Y-%m-%d'):%B %-d}"  # noqa: DTZ007 (a date)
+
+
+@register.filter
+def weekday_words(days: list[int]) -> str:
+    """``Monday to Friday`` where the days follow each other, else their names; 0 is Monday."""
+    wanted = sorted(set(days))
+    names = [calendar.day_name[number] for number in wanted]
+    if len(wanted) == 7:
+        return "every day"
+    if len(wanted) > 2 and wanted[-1] - wanted[0] == len(wanted) - 1:
+        return f"{names[0]} to {names[-1]}"
+    return ", ".join(names[:-1]) + " and " + names[-1] if len(names) > 1 else "".join(names)
+
+
+@register.filter
+def minutes(value: int) -> str:
+    """``4 hours``, ``1 hour 30 minutes``, ``45 minutes``."""
+    hours, rest = divmod(int(value), 60)
+    parts = [f"{hours} hour{'s' * (hours != 1)}"] * bool(hours)
+    parts += [f"{rest} minute{'s' * (rest != 1)}"] * bool(rest)
+    return " ".join(parts) or "0 minutes"
+
+
+@register.filter
+def clock_time(value: time) -> str:
+    """``1 PM``, ``1:30 PM``; midnight and noon by name."""
+    if value.minute:
+        return f"{value:%-I:%M %p}"
+    return {0: "midnight", 12: "noon"}.get(value.hour, f"{value:%-I %p}")

@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 
 from base.refusal import Refused
 from carrier import wire
+from carrier.demand_event import DemandEvent
 from dr_events import operations
 from dr_events.models import Event
 from people.operations import Actor
@@ -11,7 +12,7 @@ from people.operations import Actor
 
 def _message(event: Event) -> wire.Message:
     return wire.encode(
-        wire.DemandEvent(
+        DemandEvent(
             event_id=event.wire_id,
             modification=event.modification,
             kind="demand",

@@ -17,6 +17,7 @@ from dr_events.dispatch import vendor
 from dr_events.dispatch.watch import Watch
 from dr_events.queries.work import Sending
 from dr_events.rules import outcomes
+from dr_events.states import Delivery
 from enrollments import operations as homes
 from enrollments.tokens import CannotOpen
 
@@ -68,11 +69,11 @@ class _Wave:
     after: int = 0
 
     def run(self) -> int:
-        fan = vendor.requests()
+
         self.watch = Watch(self.event, settings.LEASE_S, clock.database_now)
-        self.channel = fan.channel(lambda out: self.watch.refusal(out.key))
+        self.channel = vendor.requests().channel(lambda out: self.watch.refusal(out.key))
         until = time.monotonic() + WORK_S
-        low_water = max(fan.in_flight, CLAIM_ROWS)
+        low_water = max(settings.CARRIER_IN_FLIGHT, CLAIM_ROWS)
         more = True
         try:
             while more or self.channel.pending:
@@ -127,7 +128,7 @@ class _Wave:
     def _give_up(self, number: int, row: operations.Claimed, why: str) -> None:
         """The token cannot be opened: the key is missing. Nothing was sent."""
         homes.permission_lost(grant_id=row.grant_id, why=why, now=clock.now())
-        verdict = outcomes.Verdict(outcomes.Delivery.UNAUTHORIZED, why)
+        verdict = outcomes.Verdict(Delivery.UNAUTHORIZED, why)
         self._store(number, [_line(row.id, outcomes.REFUSED, None, verdict, 0.0)])
 
     def _save(self, answers: list[Answer]) -> None:
@@ -164,7 +165,7 @@ class _Wave:
         """
         withdrawn = self.channel.withdraw()
         self.channel.close()
-        verdict = outcomes.Verdict(outcomes.Delivery.PLANNED, "the sender stopped")
+        verdict = outcomes.Verdict(Delivery.PLANNED, "the sender stopped")
         for row_id in withdrawn:
             number, _ = self.rows[row_id]
             self._store(number, [_line(row_id, outcomes.REFUSED, None, verdict, 0.0)])

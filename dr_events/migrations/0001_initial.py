@@ -8,165 +8,392 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('enrollments', '0001_initial'),
+        ("enrollments", "0001_initial"),
     ]
 
     operations = [
         # no_overlapping_events compares a number and a range in one index
         BtreeGistExtension(),
         migrations.CreateModel(
-            name='Control',
+            name="Control",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('stopped', models.BooleanField(default=False)),
-                ('stopped_at', models.DateTimeField(null=True)),
-                ('stopped_by', models.CharField(blank=True, max_length=120)),
-                ('why', models.CharField(blank=True, max_length=200)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("stopped", models.BooleanField(default=False)),
+                ("stopped_at", models.DateTimeField(null=True)),
+                ("stopped_by", models.CharField(blank=True, max_length=120)),
+                ("why", models.CharField(blank=True, max_length=200)),
             ],
             options={
-                'constraints': [models.CheckConstraint(condition=models.Q(('id', 1)), name='only_one_control_row')],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("id", 1)), name="only_one_control_row"
+                    )
+                ],
             },
         ),
         migrations.CreateModel(
-            name='Dispatch',
+            name="Dispatch",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('window', django.contrib.postgres.fields.ranges.DateTimeRangeField()),
-                ('holds_slot', models.BooleanField(default=True)),
-                ('delivery', models.CharField(choices=[('PLANNED', 'Planned'), ('SENDING', 'Sending'), ('ACCEPTED', 'Accepted by Carrier'), ('CONFIRMED', 'Confirmed'), ('UNSURE', 'Unsure, being checked'), ('REJECTED', 'Rejected by Carrier'), ('UNAUTHORIZED', 'Permission lost'), ('FORBIDDEN', 'Not permitted'), ('GONE', 'Unknown to Carrier'), ('FAILED', 'Failed'), ('WITHHELD', 'Control group'), ('SKIPPED', 'Left out'), ('EXPIRED', 'Too late to send'), ('CANCELLED', 'Cancelled before sending')], default='PLANNED', max_length=12)),
-                ('participation', models.CharField(choices=[('UNKNOWN', 'Not known'), ('SCHEDULED', 'Waiting for the start'), ('ACTIVE', 'Taking part'), ('COMPLETED', 'Took part'), ('OPTED_OUT_BEFORE', 'Opted out before'), ('OPTED_OUT_DURING', 'Opted out during'), ('UNREACHABLE', 'Unreachable')], default='UNKNOWN', max_length=20)),
-                ('reason', models.CharField(blank=True, choices=[('', ''), ('OPTED_OUT', 'The homeowner opted out of this event'), ('PAUSED', 'Enrolment is paused'), ('WITHDRAWN', 'The home left the program'), ('NO_PERMISSION', 'Permission at Carrier is lost'), ('OVERLAP', 'Another event covers this time'), ('DAY_CAP', 'Most events a day reached'), ('WEEK_CAP', 'Most events a week reached'), ('SEASON_CAP', 'Most events a season reached'), ('REST', 'Not enough rest since the last event'), ('CONTROL_GROUP', 'Held out for comparison'), ('TOO_LATE', 'Too little of the event was left'), ('EVENT_CANCELLED', 'The event was cancelled')], max_length=20)),
-                ('claim', models.BigIntegerField(default=0)),
-                ('lease_until', models.DateTimeField(null=True)),
-                ('attempts', models.PositiveSmallIntegerField(default=0)),
-                ('renewals', models.PositiveSmallIntegerField(default=0)),
-                ('not_before', models.DateTimeField(help_text='Real time of the next try or look.', null=True)),
-                ('absent_reads', models.PositiveSmallIntegerField(default=0)),
-                ('absent_needed', models.PositiveSmallIntegerField(default=0)),
-                ('http_status', models.PositiveSmallIntegerField(null=True)),
-                ('trouble', models.CharField(blank=True, max_length=120)),
-                ('sent_at', models.DateTimeField(help_text='Real time of the last POST.', null=True)),
-                ('accepted_at', models.DateTimeField(help_text='Real time of the 200.', null=True)),
-                ('confirmed_at', models.DateTimeField(help_text='Business time it was first listed.', null=True)),
-                ('opted_out_at', models.DateTimeField(null=True)),
-                ('seen_active_at', models.DateTimeField(help_text='Business time, last seen active.', null=True)),
-                ('read_at', models.DateTimeField(help_text='Business time of the last look.', null=True)),
-                ('enrollment', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, to='enrollments.enrollment')),
-                ('system', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='dispatches', to='enrollments.system')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("window", django.contrib.postgres.fields.ranges.DateTimeRangeField()),
+                ("holds_slot", models.BooleanField(default=True)),
+                (
+                    "delivery",
+                    models.CharField(
+                        choices=[
+                            ("PLANNED", "Planned"),
+                            ("SENDING", "Sending"),
+                            ("ACCEPTED", "Accepted by Carrier"),
+                            ("CONFIRMED", "Confirmed"),
+                            ("UNSURE", "Unsure, being checked"),
+                            ("REJECTED", "Rejected by Carrier"),
+                            ("UNAUTHORIZED", "Permission lost"),
+                            ("FORBIDDEN", "Not permitted"),
+                            ("GONE", "Unknown to Carrier"),
+                            ("FAILED", "Failed"),
+                            ("WITHHELD", "Control group"),
+                            ("SKIPPED", "Left out"),
+                            ("EXPIRED", "Too late to send"),
+                            ("CANCELLED", "Cancelled before sending"),
+                        ],
+                        default="PLANNED",
+                        max_length=12,
+                    ),
+                ),
+                (
+                    "participation",
+                    models.CharField(
+                        choices=[
+                            ("UNKNOWN", "Not known"),
+                            ("SCHEDULED", "Waiting for the start"),
+                            ("ACTIVE", "Taking part"),
+                            ("COMPLETED", "Took part"),
+                            ("OPTED_OUT_BEFORE", "Opted out before"),
+                            ("OPTED_OUT_DURING", "Opted out during"),
+                            ("UNREACHABLE", "Unreachable"),
+                        ],
+                        default="UNKNOWN",
+                        max_length=20,
+                    ),
+                ),
+                (
+                    "reason",
+                    models.CharField(
+                        blank=True,
+                        choices=[
+                            ("", ""),
+                            ("OPTED_OUT", "The homeowner opted out of this event"),
+                            ("PAUSED", "Enrolment is paused"),
+                            ("WITHDRAWN", "The home left the program"),
+                            ("NO_PERMISSION", "Permission at Carrier is lost"),
+                            ("OVERLAP", "Another event covers this time"),
+                            ("DAY_CAP", "Most events a day reached"),
+                            ("WEEK_CAP", "Most events a week reached"),
+                            ("SEASON_CAP", "Most events a season reached"),
+                            ("REST", "Not enough rest since the last event"),
+                            ("CONTROL_GROUP", "Held out for comparison"),
+                            ("TOO_LATE", "Too little of the event was left"),
+                            ("EVENT_CANCELLED", "The event was cancelled"),
+                        ],
+                        max_length=20,
+                    ),
+                ),
+                ("claim", models.BigIntegerField(default=0)),
+                ("lease_until", models.DateTimeField(null=True)),
+                ("attempts", models.PositiveSmallIntegerField(default=0)),
+                ("renewals", models.PositiveSmallIntegerField(default=0)),
+                (
+                    "not_before",
+                    models.DateTimeField(help_text="Real time of the next try or look.", null=True),
+                ),
+                ("absent_reads", models.PositiveSmallIntegerField(default=0)),
+                ("absent_needed", models.PositiveSmallIntegerField(default=0)),
+                ("http_status", models.PositiveSmallIntegerField(null=True)),
+                ("trouble", models.CharField(blank=True, max_length=120)),
+                (
+                    "sent_at",
+                    models.DateTimeField(help_text="Real time of the last POST.", null=True),
+                ),
+                ("accepted_at", models.DateTimeField(help_text="Real time of the 200.", null=True)),
+                (
+                    "confirmed_at",
+                    models.DateTimeField(help_text="Business time it was first listed.", null=True),
+                ),
+                ("opted_out_at", models.DateTimeField(null=True)),
+                (
+                    "seen_active_at",
+                    models.DateTimeField(help_text="Business time, last seen active.", null=True),
+                ),
+                (
+                    "read_at",
+                    models.DateTimeField(help_text="Business time of the last look.", null=True),
+                ),
+                (
+                    "enrollment",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        to="enrollments.enrollment",
+                    ),
+                ),
+                (
+                    "system",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="dispatches",
+                        to="enrollments.system",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Attempt',
+            name="Attempt",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('claim', models.BigIntegerField()),
-                ('method', models.CharField(max_length=6)),
-                ('ended_at', models.DateTimeField(help_text='Real time.')),
-                ('elapsed_ms', models.FloatField()),
-                ('outcome', models.CharField(max_length=12)),
-                ('http_status', models.PositiveSmallIntegerField(null=True)),
-                ('excerpt', models.CharField(blank=True, max_length=200)),
-                ('dispatch', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='tries', to='dr_events.dispatch')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("claim", models.BigIntegerField()),
+                ("method", models.CharField(max_length=6)),
+                ("ended_at", models.DateTimeField(help_text="Real time.")),
+                ("elapsed_ms", models.FloatField()),
+                ("outcome", models.CharField(max_length=12)),
+                ("http_status", models.PositiveSmallIntegerField(null=True)),
+                ("excerpt", models.CharField(blank=True, max_length=200)),
+                (
+                    "dispatch",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="tries",
+                        to="dr_events.dispatch",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Event',
+            name="Event",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=80)),
-                ('wire_id', models.CharField(editable=False, max_length=64, unique=True)),
-                ('modification', models.PositiveIntegerField(default=0)),
-                ('state', models.CharField(choices=[('DRAFT', 'Draft'), ('SUBMITTED', 'Waiting for approval'), ('SCHEDULED', 'Scheduled'), ('COMPLETED', 'Completed'), ('CANCELLED', 'Cancelled')], default='DRAFT', max_length=12)),
-                ('version', models.PositiveIntegerField(default=1, help_text='For optimistic locking.')),
-                ('starts_at', models.DateTimeField()),
-                ('ends_at', models.DateTimeField()),
-                ('response', models.CharField(choices=[('customer', "The home's own settings"), ('offset', 'Move the setpoint by'), ('absolute', 'Set the temperature to')], default='customer', max_length=10)),
-                ('offset_f', models.DecimalField(blank=True, decimal_places=1, max_digits=3, null=True)),
-                ('cool_f', models.DecimalField(blank=True, decimal_places=1, max_digits=4, null=True)),
-                ('heat_f', models.DecimalField(blank=True, decimal_places=1, max_digits=4, null=True)),
-                ('randomize_start_s', models.PositiveIntegerField(default=0)),
-                ('note', models.CharField(blank=True, help_text='Shown at the wall control.', max_length=160)),
-                ('postal_codes', models.JSONField(blank=True, default=list)),
-                ('control_percent', models.PositiveSmallIntegerField(default=0)),
-                ('message', models.BinaryField(null=True)),
-                ('content_type', models.CharField(blank=True, editable=False, max_length=60)),
-                ('wire_version', models.CharField(blank=True, editable=False, max_length=20)),
-                ('created_by', models.CharField(max_length=120)),
-                ('created_at', models.DateTimeField()),
-                ('approved_by', models.CharField(blank=True, max_length=120)),
-                ('scheduled_at', models.DateTimeField(null=True)),
-                ('released_at', models.DateTimeField(null=True)),
-                ('send_at', models.DateTimeField(help_text='Sending begins here.', null=True)),
-                ('cancelled_at', models.DateTimeField(null=True)),
-                ('completed_at', models.DateTimeField(null=True)),
-                ('sent_back_reason', models.CharField(blank=True, max_length=200)),
-                ('read_back_due_at', models.DateTimeField(null=True)),
-                ('program', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='events', to='enrollments.program')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("name", models.CharField(max_length=80)),
+                ("wire_id", models.CharField(editable=False, max_length=64, unique=True)),
+                ("modification", models.PositiveIntegerField(default=0)),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("DRAFT", "Draft"),
+                            ("SUBMITTED", "Waiting for approval"),
+                            ("SCHEDULED", "Scheduled"),
+                            ("COMPLETED", "Completed"),
+                            ("CANCELLED", "Cancelled"),
+                        ],
+                        default="DRAFT",
+                        max_length=12,
+                    ),
+                ),
+                (
+                    "version",
+                    models.PositiveIntegerField(default=1, help_text="For optimistic locking."),
+                ),
+                ("starts_at", models.DateTimeField()),
+                ("ends_at", models.DateTimeField()),
+                (
+                    "response",
+                    models.CharField(
+                        choices=[
+                            ("customer", "The home's own settings"),
+                            ("offset", "Move the setpoint by"),
+                            ("absolute", "Set the temperature to"),
+                        ],
+                        default="customer",
+                        max_length=10,
+                    ),
+                ),
+                (
+                    "offset_f",
+                    models.DecimalField(blank=True, decimal_places=1, max_digits=3, null=True),
+                ),
+                (
+                    "cool_f",
+                    models.DecimalField(blank=True, decimal_places=1, max_digits=4, null=True),
+                ),
+                (
+                    "heat_f",
+                    models.DecimalField(blank=True, decimal_places=1, max_digits=4, null=True),
+                ),
+                ("randomize_start_s", models.PositiveIntegerField(default=0)),
+                (
+                    "note",
+                    models.CharField(
+                        blank=True, help_text="Shown at the wall control.", max_length=160
+                    ),
+                ),
+                ("postal_codes", models.JSONField(blank=True, default=list)),
+                ("control_percent", models.PositiveSmallIntegerField(default=0)),
+                ("message", models.BinaryField(null=True)),
+                ("content_type", models.CharField(blank=True, editable=False, max_length=60)),
+                ("wire_version", models.CharField(blank=True, editable=False, max_length=20)),
+                ("created_by", models.CharField(max_length=120)),
+                ("created_at", models.DateTimeField()),
+                ("approved_by", models.CharField(blank=True, max_length=120)),
+                ("scheduled_at", models.DateTimeField(null=True)),
+                ("released_at", models.DateTimeField(null=True)),
+                ("send_at", models.DateTimeField(help_text="Sending begins here.", null=True)),
+                ("cancelled_at", models.DateTimeField(null=True)),
+                ("completed_at", models.DateTimeField(null=True)),
+                ("sent_back_reason", models.CharField(blank=True, max_length=200)),
+                ("read_back_due_at", models.DateTimeField(null=True)),
+                (
+                    "program",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="events",
+                        to="enrollments.program",
+                    ),
+                ),
             ],
         ),
         migrations.AddField(
-            model_name='dispatch',
-            name='event',
-            field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='dispatches', to='dr_events.event'),
+            model_name="dispatch",
+            name="event",
+            field=models.ForeignKey(
+                db_index=False,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="dispatches",
+                to="dr_events.event",
+            ),
         ),
         migrations.CreateModel(
-            name='OptOut',
+            name="OptOut",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('at', models.DateTimeField()),
-                ('via', models.CharField(choices=[('HOME_PAGE', 'Home page'), ('OPERATOR', 'Utility'), ('PARTNER', 'Partner')], max_length=12)),
-                ('actor', models.CharField(max_length=120)),
-                ('in_time', models.BooleanField()),
-                ('dispatch', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='opt_outs', to='dr_events.dispatch')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("at", models.DateTimeField()),
+                (
+                    "via",
+                    models.CharField(
+                        choices=[
+                            ("HOME_PAGE", "Home page"),
+                            ("OPERATOR", "Utility"),
+                            ("PARTNER", "Partner"),
+                        ],
+                        max_length=12,
+                    ),
+                ),
+                ("actor", models.CharField(max_length=120)),
+                ("in_time", models.BooleanField()),
+                (
+                    "dispatch",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="opt_outs",
+                        to="dr_events.dispatch",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Reading',
+            name="Reading",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('at', models.DateTimeField(help_text='Business time of the look.')),
-                ('is_online', models.BooleanField()),
-                ('indoor_f', models.FloatField(null=True)),
-                ('cool_f', models.FloatField(null=True)),
-                ('outdoor_f', models.FloatField(null=True)),
-                ('load', models.FloatField(null=True)),
-                ('dispatch', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='readings', to='dr_events.dispatch')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("at", models.DateTimeField(help_text="Business time of the look.")),
+                ("is_online", models.BooleanField()),
+                ("indoor_f", models.FloatField(null=True)),
+                ("cool_f", models.FloatField(null=True)),
+                ("outdoor_f", models.FloatField(null=True)),
+                ("load", models.FloatField(null=True)),
+                (
+                    "dispatch",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="readings",
+                        to="dr_events.dispatch",
+                    ),
+                ),
             ],
         ),
         migrations.AddIndex(
-            model_name='event',
-            index=models.Index(condition=models.Q(('state', 'SCHEDULED')), fields=['send_at'], name='events_to_run'),
+            model_name="event",
+            index=models.Index(
+                condition=models.Q(("state", "SCHEDULED")), fields=["send_at"], name="events_to_run"
+            ),
         ),
         migrations.AddIndex(
-            model_name='event',
-            index=models.Index(fields=['program', '-starts_at'], name='events_by_program'),
+            model_name="event",
+            index=models.Index(fields=["program", "-starts_at"], name="events_by_program"),
         ),
         migrations.AddConstraint(
-            model_name='event',
-            constraint=models.CheckConstraint(condition=models.Q(('ends_at__gt', models.F('starts_at'))), name='event_has_length'),
+            model_name="event",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("ends_at__gt", models.F("starts_at"))), name="event_has_length"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='event',
-            constraint=models.CheckConstraint(condition=models.Q(('control_percent__lte', 50)), name='most_homes_are_not_control'),
+            model_name="event",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("control_percent__lte", 50)), name="most_homes_are_not_control"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='event',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('state', 'SCHEDULED'), _negated=True), models.Q(('message__isnull', False), ('send_at__isnull', False)), _connector='OR'), name='scheduled_is_frozen'),
+            model_name="event",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("state", "SCHEDULED"), _negated=True),
+                    models.Q(("message__isnull", False), ("send_at__isnull", False)),
+                    _connector="OR",
+                ),
+                name="scheduled_is_frozen",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='dispatch',
-            constraint=models.UniqueConstraint(fields=('event', 'system'), name='one_dispatch_per_system'),
+            model_name="dispatch",
+            constraint=models.UniqueConstraint(
+                fields=("event", "system"), name="one_dispatch_per_system"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='dispatch',
-            constraint=django.contrib.postgres.constraints.ExclusionConstraint(condition=models.Q(('holds_slot', True)), expressions=[('system', '='), ('window', '&&')], name='no_overlapping_events'),
+            model_name="dispatch",
+            constraint=django.contrib.postgres.constraints.ExclusionConstraint(
+                condition=models.Q(("holds_slot", True)),
+                expressions=[("system", "="), ("window", "&&")],
+                name="no_overlapping_events",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='reading',
-            constraint=models.UniqueConstraint(fields=('dispatch', 'at'), name='one_reading_per_look'),
+            model_name="reading",
+            constraint=models.UniqueConstraint(
+                fields=("dispatch", "at"), name="one_reading_per_look"
+            ),
         ),
     ]

@@ -91,7 +91,7 @@ def claim(
             [_LOCK_SPACE],
         )
         number = int(cursor.fetchone()[0])
-        values = {
+        values: dict[str, Any] = {
             "event": event_id,
             "after": after,
             "limit": limit,
@@ -240,15 +240,13 @@ def adopt_orphans(*, event_id: int, quiet: timedelta, absent_needed: int) -> int
             with transaction.atomic():
                 cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [_LOCK_SPACE | number])
                 if cursor.fetchone()[0]:
-                    cursor.execute(
-                        _ADOPT,
-                        {
-                            "event": event_id,
-                            "claim": number,
-                            "quiet": quiet,
-                            "needed": absent_needed,
-                        },
-                    )
+                    values: dict[str, Any] = {
+                        "event": event_id,
+                        "claim": number,
+                        "quiet": quiet,
+                        "needed": absent_needed,
+                    }
+                    cursor.execute(_ADOPT, values)
                     adopted += cursor.rowcount
     return adopted
 

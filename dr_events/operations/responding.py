@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 import orjson
 from django.db import connection, transaction
@@ -142,10 +143,13 @@ class Proof:
 def save_proofs(*, proofs: Sequence[Proof], again: timedelta, now: datetime) -> int:
     """Save what looks at unsure rows decided; rows that stay unsure wait ``again``, real time."""
     lines = [{name: getattr(proof, name) for name in Proof.__slots__} for proof in proofs]
+    values: dict[str, Any] = {
+        "proofs": orjson.dumps(lines).decode(),
+        "again": again,
+        "now": now,
+    }
     with connection.cursor() as cursor:
-        cursor.execute(
-            _SAVE_PROOF, {"proofs": orjson.dumps(lines).decode(), "again": again, "now": now}
-        )
+        cursor.execute(_SAVE_PROOF, values)
         return cursor.rowcount
 
 

@@ -1,167 +1,206 @@
-"""What people see of events: counts, phases, lists. Frozen dataclasses, nothing written.
+"""What people see of events: phases, lists, the stop. Frozen dataclasses, nothing written."""
 
-``tally`` is the one place where dispatch rows are counted; pages and the partner API share it.
-"""
-
-from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from django.db import connection
+from django.db.models import Q
 
 from base.choices import ColoredChoices
 from dr_events.models import Control, Dispatch, Event
-from dr_events.states import (
-    FAILURES,
-    OPEN,
-    OPTED_OUT,
-    SENT,
-    Delivery,
-    EventState,
-    Participation,
-    Reason,
-)
+from dr_events.queries.tallies import Tally, tallies, tally
+from dr_events.rules.limits import words
+from dr_events.states import EventState
 from people.models import User
+
+__all__ = ["EventPage", "Phase", "Stop", "Tally", "tallies", "tally"]
+
+
+class Phase(ColoredChoices):
+    """Where an event stands, in words. Follows from its state, its rows and the clock."""
+
+    DRAFT = "DRAFT", "secondary", "Draft"
+    SUBMITTED = "SUBMITTED", "yellow", "Waiting for approval"
+    SCHEDULED = "SCHEDULED", "azure", "Scheduled"
+    SENDING = "SENDING", "blue", "Sending"
+    SENT = "SENT", "blue", "Sent, waiting for the start"
+    RUNNING = "RUNNING", "blue", "Running"
+    OVER = "OVER", "azure", "Over, reading back"
+    COMPLETED = "COMPLETED", "green", "Completed"
+    CANCELLED = "CANCELLED", "secondary", "Cancelled"
+
+
+def phase_of(event: Event, rows: Tally, now: datetime) -> Phase:
+    if event.state != EventState.SCHEDULED or event.send_at is None:
+        return Phase(event.state)
+    if now >= event.ends_at:
+        return Phase.OVER
+    if now >= event.starts_at:
+        return Phase.RUNNING
+    if now < event.send_at:
+        return Phase.SCHEDULED
+    return Phase.SENDING if rows.open else Phase.SENT
 
 
 @dataclass(frozen=True, slots=True)
-class Tally:
-    """The rows of one event, counted.
+class EventPage:
+    """One event as a list, the board and the results show it. ``people`` names actors."""
 
-    ``targeted`` rows were to be sent when the event was scheduled; everybody else is in
-    ``left_out``. ``delivery`` and ``participation`` each add up to ``targeted``: a home that
-    opted out or left after the plan was made stays targeted, as SKIPPED.
-    """
-
-    targeted: int = 0
-    left_out: dict[Reason, int] = field(default_factory=dict)
-    delivery: dict[Delivery, int] = field(default_factory=dict)
-    participation: dict[Participation, int] = field(default_factory=dict)
-    # What went wrong: state in words, what was said, how many homes; most frequent first.
-    failures: tuple[tuple[str, str, int], ...] = ()
-    # Not sent yet, and nobody is sending it: cancelling spares these.
-    can_stop: int = 0
-    # Said no here after the request had left: only the wall control can stop it.
-    said_no_late: int = 0
-    # Real time of the first request and of the last acceptance.
-    first_sent_at: datetime | None = None
-    last_accepted_at: datetime | None = None
-
-    def _sum(self, states: Iterable[Delivery]) -> int:
-        return sum(self.delivery.get(state, 0) for state in states)
+    event: Event
+    tally: Tally
+    phase: Phase
+    now: datetime
+    people: dict[str, str]
 
     @property
-    def accepted(self) -> int:
-        """Carrier has it: accepted, or seen in its list."""
-        return self._sum(SENT)
+    def zone(self) -> ZoneInfo:
+        return ZoneInfo(self.event.program.time_zone)
 
     @property
-    def confirmed(self) -> int:
-        return self.delivery.get(Delivery.CONFIRMED, 0)
+    def author(self) -> str:
+        return self.people.get(self.event.created_by, self.event.created_by)
 
     @property
-    def unsure(self) -> int:
-        return self.delivery.get(Delivery.UNSURE, 0)
+    def approver(self) -> str:
+        return self.people.get(self.event.approved_by, self.event.approved_by)
 
     @property
-    def open(self) -> int:
-        """Rows somebody must still act on."""
-        return self._sum(OPEN)
+    def is_live(self) -> bool:
+        """Something may still change without anybody pressing a button."""
+        return self.event.state == EventState.SCHEDULED or self.tally.open > 0
 
     @property
-    def failed(self) -> int:
-        return self._sum(FAILURES)
+    def may_cancel(self) -> bool:
+        if self.event.state == EventState.SCHEDULED:
+            return self.now < self.event.ends_at
+        return self.event.state in (EventState.DRAFT, EventState.SUBMITTED)
 
     @property
-    def settled(self) -> int:
-        return self.targeted - self.open
+    def countdown(self) -> str:
+        """How far away the next thing is, in words."""
+        event, now = self.event, self.now
+        match self.phase:
+            case Phase.SCHEDULED if event.send_at:
+                return f"sends in {ahead(event.send_at - now)}"
+            case Phase.SENDING | Phase.SENT:
+                return f"starts in {ahead(event.starts_at - now)}"
+            case Phase.RUNNING:
+                return f"ends in {ahead(event.ends_at - now)}"
+            case Phase.OVER:
+                return f"ended {ahead(now - event.ends_at)} ago"
+            case Phase.DRAFT | Phase.SUBMITTED if event.starts_at <= now:
+                return "its start has passed"
+            case Phase.DRAFT | Phase.SUBMITTED:
+                return f"would start in {ahead(event.starts_at - now)}"
+            case _:
+                return ""
 
     @property
-    def participating(self) -> int:
-        """Taking part now, or took part."""
-        return sum(
-            self.participation.get(state, 0)
-            for state in (Participation.ACTIVE, Participation.COMPLETED)
-        )
+    def length(self) -> str:
+        return words(self.event.ends_at - self.event.starts_at)
 
     @property
-    def opted_out(self) -> int:
-        return sum(self.participation.get(state, 0) for state in OPTED_OUT)
-
-    @property
-    def left_out_total(self) -> int:
-        return sum(self.left_out.values())
-
-    @property
-    def systems_per_s(self) -> float | None:
-        """Acceptances per real second between the first request and the last acceptance."""
-        if self.first_sent_at is None or self.last_accepted_at is None:
-            return None
-        seconds = (self.last_accepted_at - self.first_sent_at).total_seconds()
-        return self.accepted / seconds if seconds > 0 and self.accepted else None
+    def time_left_s(self) -> float | None:
+        """Real seconds until everything unsent is sent, at the speed measured so far."""
+        speed = self.tally.systems_per_s
+        return self.tally.can_stop / speed if speed and self.phase == Phase.SENDING else None
 
 
-# Skipped after the plan: these homes were targeted and said no, or left, before their turn.
-_LATER = (Reason.OPTED_OUT, Reason.WITHDRAWN)
-
-_COUNTS = """
-SELECT event_id, delivery, participation, reason,
-    CASE WHEN delivery = ANY (%(failures)s) THEN trouble ELSE '' END AS trouble,
-    opted_out_at IS NOT NULL AS said_no,
-    count(*), min(sent_at), max(accepted_at)
-FROM dr_events_dispatch WHERE event_id = ANY (%(events)s)
-GROUP BY 1, 2, 3, 4, 5, 6
-"""
+def ahead(length: timedelta) -> str:
+    """A time span as people say it: days when it is long, "a moment" when it is short."""
+    if length >= timedelta(days=2):
+        return f"{length.days} days"
+    return words(length) if length >= timedelta(seconds=90) else "a moment"
 
 
-def tally(event_id: int) -> Tally:
-    return tallies([event_id]).get(event_id) or Tally()
+def _pages(events: Sequence[Event], now: datetime) -> list[EventPage]:
+    counted = tallies([event.pk for event in events if event.send_at])
+    people = names({actor for event in events for actor in (event.created_by, event.approved_by)})
+    pages = []
+    for event in events:
+        rows = counted.get(event.pk) or Tally()
+        pages.append(EventPage(event, rows, phase_of(event, rows, now), now, people))
+    return pages
 
 
-def tallies(event_ids: Sequence[int]) -> dict[int, Tally]:
-    """Counts of several events from one grouped query; events without rows are missing."""
-    if not event_ids:
+def names(actors: Iterable[str]) -> dict[str, str]:
+    """E-mail addresses of the people among these actors ("user:12")."""
+    ids = {
+        int(number)
+        for kind, _, number in (actor.partition(":") for actor in actors)
+        if kind == "user" and number.isdecimal()
+    }
+    if not ids:
         return {}
-    with connection.cursor() as cursor:
-        cursor.execute(_COUNTS, {"events": list(event_ids), "failures": sorted(FAILURES)})
-        groups = cursor.fetchall()
-    by_event: dict[int, list[tuple[Any, ...]]] = defaultdict(list)
-    for event_id, *group in groups:
-        by_event[event_id].append(tuple(group))
-    return {event_id: _tally(rows) for event_id, rows in by_event.items()}
+    return {f"user:{user.pk}": user.email for user in User.objects.filter(pk__in=ids)}
 
 
-def _tally(groups: Iterable[tuple[Any, ...]]) -> Tally:
-    left_out, delivery, participation = Counter[Reason](), Counter[Delivery](), Counter[Any]()
-    failures = Counter[tuple[str, str]]()
-    can_stop = said_no_late = 0
-    first, last = [], []
-    for state, part, why, trouble, said_no, count, sent_at, accepted_at in groups:
-        what, reason = Delivery(state), Reason(why)
-        if what == Delivery.WITHHELD or (what == Delivery.SKIPPED and reason not in _LATER):
-            left_out[reason] += count
-            continue
-        delivery[what] += count
-        participation[Participation(part)] += count
-        if what in FAILURES:
-            failures[(what.label, trouble)] += count
-        if said_no and what != Delivery.SKIPPED and Participation(part) not in OPTED_OUT:
-            said_no_late += count
-        if what == Delivery.PLANNED and not said_no:
-            can_stop += count
-        first += [sent_at] * (sent_at is not None)
-        last += [accepted_at] * (accepted_at is not None)
-    return Tally(
-        targeted=delivery.total(),
-        left_out=dict(sorted(left_out.items())),
-        delivery=dict(delivery),
-        participation=dict(participation),
-        failures=tuple((*name, count) for name, count in failures.most_common()),
-        can_stop=can_stop,
-        said_no_late=said_no_late,
-        first_sent_at=min(first, default=None),
-        last_accepted_at=max(last, default=None),
+def _events() -> Any:
+    return Event.objects.select_related("program").defer("message")
+
+
+def event_page(event_id: int, *, now: datetime) -> EventPage | None:
+    event = _events().filter(id=event_id).first()
+    return _pages([event], now)[0] if event else None
+
+
+def events(*, now: datetime, before: int = 0, limit: int = 20) -> tuple[list[EventPage], int]:
+    """Events, latest start first, and the id to go on ``before`` (0: this is the last page)."""
+    found = _events().order_by("-starts_at", "-id")
+    last = Event.objects.filter(id=before).values_list("starts_at", "id").first()
+    if before and last:
+        found = found.filter(Q(starts_at__lt=last[0]) | Q(starts_at=last[0], id__lt=last[1]))
+    rows = list(found[: limit + 1])
+    return _pages(rows[:limit], now), rows[limit - 1].pk if len(rows) > limit else 0
+
+
+def current_events(*, now: datetime, limit: int = 20) -> list[EventPage]:
+    """What runs, what comes next and what waits for somebody, soonest first."""
+    waiting = [EventState.DRAFT, EventState.SUBMITTED, EventState.SCHEDULED]
+    return _pages(
+        list(_events().filter(state__in=waiting).order_by("starts_at", "id")[:limit]), now
     )
+
+
+def state_of(event_id: int) -> EventState | None:
+    state = Event.objects.filter(id=event_id).values_list("state", flat=True).first()
+    return EventState(state) if state else None
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """The emergency stop as it stands."""
+
+    stopped: bool
+    at: datetime | None
+    by: str
+    actor: str
+    why: str
+
+
+def stop() -> Stop:
+    control = Control.objects.filter(id=1).first()
+    if control is None or not control.stopped:
+        return Stop(False, None, "", "", "")
+    by = control.stopped_by
+    return Stop(True, control.stopped_at, names([by]).get(by, by), by, control.why)
+
+
+@dataclass(frozen=True, slots=True)
+class LatestOptOut:
+    at: datetime
+    system_id: int
+    serial: str
+    before: bool
+
+
+def latest_opt_outs(event: Event, limit: int = 8) -> list[LatestOptOut]:
+    """Who said no last, here or at the wall control."""
+    rows = (
+        Dispatch.objects.filter(event=event, opted_out_at__isnull=False)
+        .order_by("-opted_out_at")
+        .values_list("opted_out_at", "system_id", "system__serial")[:limit]
+    )
+    return [LatestOptOut(at, pk, serial, at < event.starts_at) for at, pk, serial in rows]

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db import connection
 from django.db.models import Q
@@ -133,18 +134,16 @@ ORDER BY d.system_id LIMIT %(limit)s
 def _watched(
     event_id: int, states: Sequence[str], after: int, limit: int, margin: timedelta, any_time: bool
 ) -> list[Watched]:
+    values: dict[str, Any] = {
+        "event": event_id,
+        "states": list(states),
+        "after": after,
+        "limit": limit,
+        "margin": margin,
+        "any_time": any_time,
+    }
     with connection.cursor() as cursor:
-        cursor.execute(
-            _WATCHED,
-            {
-                "event": event_id,
-                "states": list(states),
-                "after": after,
-                "limit": limit,
-                "margin": margin,
-                "any_time": any_time,
-            },
-        )
+        cursor.execute(_WATCHED, values)
         return [Watched(*row) for row in cursor.fetchall()]
 
 

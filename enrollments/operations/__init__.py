@@ -12,6 +12,7 @@ from enrollments.operations.permission import (
     link,
     permission_lost,
     renew_tokens,
+    reseal_batch,
     take_link_attempt,
 )
 
@@ -28,6 +29,7 @@ __all__ = [
     "pause",
     "permission_lost",
     "renew_tokens",
+    "reseal_batch",
     "resume",
     "save_home",
     "sync_failed",

@@ -11,7 +11,7 @@ from base.refusal import Refused
 from enrollments import queries
 from enrollments.models import CarrierGrant, LinkAttempt, Program
 from enrollments.states import GrantState
-from enrollments.tokens import vault
+from enrollments.tokens import key_of, vault
 from people.models import User
 from people.operations import SYSTEM, Actor, record
 
@@ -165,3 +165,34 @@ def forget_tokens(*, grant_id: int, actor: Actor, now: datetime) -> None:
     )
     if moved:
         record(actor=actor, verb="disconnect", subject=f"grant:{grant_id}", now=now)
+
+
+@transaction.atomic
+def reseal_batch(*, after: int, limit: int) -> tuple[int | None, int]:
+    """Seal the tokens of up to ``limit`` grants with id above ``after`` with the newest key.
+
+    Returns (last id looked at or None when there are no more, how many changed). Rows are locked,
+    so a refresh at the same moment is neither lost nor overwritten. Raises CannotOpen when a key
+    is missing: nothing of the batch is then changed.
+    """
+    grants = list(
+        CarrierGrant.objects.select_for_update()
+        .filter(id__gt=after, access_sealed__isnull=False)
+        .order_by("id")[:limit]
+    )
+    changed = [grant for grant in grants if _reseal(grant)]
+    CarrierGrant.objects.bulk_update(changed, ["access_sealed", "refresh_sealed"])
+    return (grants[-1].pk if grants else None), len(changed)
+
+
+def _reseal(grant: CarrierGrant) -> bool:
+    """Whether a column had to be sealed again."""
+    changed = False
+    for column in ("access", "refresh"):
+        sealed = getattr(grant, f"{column}_sealed")
+        if sealed is not None and key_of(bytes(sealed)) != vault().sealing_key:
+            token = vault().open(bytes(sealed), bound_to=grant.bound_to(column))
+            resealed = vault().seal(token, bound_to=grant.bound_to(column))
+            setattr(grant, f"{column}_sealed", resealed)
+            changed = True
+    return changed

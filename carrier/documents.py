@@ -1,0 +1,56 @@
+"""All that the Open API tells, as frozen dataclasses: one door to home, config and equipment."""
+
+from .equipment import (
+    Dealer,
+    Energy,
+    EquipmentEvents,
+    Fault,
+    Faults,
+    History,
+    IduConfig,
+    IduStatus,
+    OduConfig,
+    OduStatus,
+    RootCause,
+    running,
+)
+from .home import (
+    Document,
+    EquipmentStatus,
+    Incomplete,
+    Location,
+    Profile,
+    Status,
+    SystemLink,
+    User,
+    Zone,
+)
+from .system_config import Activity, Config, ConfigZone, UtilityEventSettings
+
+__all__ = [
+    "Activity",
+    "Config",
+    "ConfigZone",
+    "Dealer",
+    "Document",
+    "Energy",
+    "EquipmentEvents",
+    "EquipmentStatus",
+    "Fault",
+    "Faults",
+    "History",
+    "IduConfig",
+    "IduStatus",
+    "Incomplete",
+    "Location",
+    "OduConfig",
+    "OduStatus",
+    "Profile",
+    "RootCause",
+    "Status",
+    "SystemLink",
+    "User",
+    "UtilityEventSettings",
+    "Zone",
+    "running",
+]

@@ -1,0 +1,301 @@
+"""Thousands of requests at once over connections that stay open: one thread, one curl multi.
+
+Any number of callers share it through channels. A channel hands over batches without waiting and
+collects answers while the rest is under way, so saving results overlaps with sending.
+
+libcurl's socket interface is driven here with epoll (poll where there is none). The simpler
+`perform` and `select` visit every connection on each turn and cannot count beyond 1,024
+descriptors; at 500 in flight and real latencies that costs more than the calls into Python do.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import select
+import socket
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import pycurl
+
+from .channel import Channel
+from .curl_lane import Answer, Lane, Limits, Outcome, Outgoing, last_look, refused, unsent
+
+__all__ = ["Answer", "Channel", "Fanout", "Outcome", "Outgoing", "shared"]
+
+_EVENTS = {
+    pycurl.POLL_IN: select.POLLIN,
+    pycurl.POLL_OUT: select.POLLOUT,
+    pycurl.POLL_INOUT: select.POLLIN | select.POLLOUT,
+    pycurl.POLL_NONE: 0,
+}
+_TROUBLE = select.POLLERR | select.POLLHUP
+
+# An idle connection older than this, in seconds, is not used again: the longer it lies, the more
+# likely the server has just closed it, and a POST on a dying connection ends UNKNOWN.
+_MAX_IDLE_S = 30
+
+
+class Fanout:
+    """The thread, the curl multi and its lanes (one lane = one request in flight).
+
+    Times are seconds and bound each request: `connect_timeout_s` until the connection is up,
+    `total_timeout_s` from hand-over to the last byte. Answers larger than `max_body_bytes` are cut
+    off. No redirects, no proxies from the environment, no compression, HTTP/1.1.
+    Not usable in a forked child: it would write on its parent's connections.
+    """
+
+    def __init__(
+        self,
+        *,
+        in_flight: int = 500,
+        connect_timeout_s: float = 3.0,
+        total_timeout_s: float = 20.0,
+        max_body_bytes: int = 1 << 20,
+        ca_bundle: str | None = None,
+    ) -> None:
+        self._limits = Limits(connect_timeout_s, total_timeout_s, max_body_bytes, ca_bundle)
+        self._pid = os.getpid()
+        self._lock = threading.Lock()
+        self._waiting: deque[Channel] = deque()  # channels with a queue, in turn
+        self._closing = False
+        self._stopped = ""
+        self._watched: dict[int, int] = {}
+        self._multi = pycurl.CurlMulti()
+        self._multi.setopt(pycurl.M_MAXCONNECTS, in_flight)
+        self._multi.setopt(pycurl.M_SOCKETFUNCTION, self._watch)
+        self._free = [self._new_lane() for _ in range(in_flight)]
+        self._busy: set[Lane] = set()
+        self._wake_in, self._wake_out = socket.socketpair()
+        self._wake_in.setblocking(False)
+        self._wake_out.setblocking(False)
+        self._poller, self._per_second = _new_poller()
+        self._poller.register(self._wake_out.fileno(), select.POLLIN)
+        self._thread = threading.Thread(target=self._run, name="carrier-fanout", daemon=True)
+        self._thread.start()
+
+    def channel(self, last_look: Callable[[Outgoing], str | None]) -> Channel:
+        """A channel whose requests are each looked at once more on the fan-out's thread, right
+        before they are handed on, and again if the connection then took long. A returned string
+        is the reason not to send. The look must be quick: everybody waits for it."""
+        return Channel(self, last_look)
+
+    def close(self) -> None:
+        """Stop. What is queued ends NOT_SENT, what is under way UNKNOWN (or NOT_SENT)."""
+        if os.getpid() != self._pid:
+            return
+        with self._lock:
+            self._closing = True
+        self._wake()
+        self._thread.join()
+
+    def enqueue(self, channel: Channel, batch: Sequence[Outgoing]) -> None:
+        """Queue for a channel. RuntimeError if this fan-out cannot send any more."""
+        if os.getpid() != self._pid:
+            raise RuntimeError("this fan-out belongs to the parent process")
+        with self._lock:
+            if self._closing or self._stopped:
+                raise RuntimeError(self._stopped or "this fan-out is closed")
+            if batch and not channel.queue:
+                self._waiting.append(channel)
+            channel.queue.extend(batch)
+        self._wake()
+
+    def dequeue(self, channel: Channel) -> list[Outgoing]:
+        """Take a channel's queue away."""
+        with self._lock:
+            taken = list(channel.queue)
+            channel.queue.clear()
+            if taken:
+                self._waiting.remove(channel)
+        return taken
+
+    def _wake(self) -> None:
+        try:
+            self._wake_in.send(b"w")
+        except BlockingIOError:
+            return  # it has not even read the last ones
+        except OSError:
+            return  # closed meanwhile
+
+    def _new_lane(self) -> Lane:
+        return Lane(self._limits)
+
+    # Everything below runs on the fan-out's own thread.
+
+    def _run(self) -> None:
+        reason = "the fan-out was closed"
+        try:
+            while not self._closing:
+                self._fill()
+                self._turn()
+                self._drain()
+        except BaseException as trouble:
+            reason = f"the fan-out failed ({type(trouble).__name__})"
+            raise
+        finally:
+            self._give_up(reason)
+
+    def _fill(self) -> None:
+        """Hand queued requests to free lanes, the channels taking turns."""
+        batch: list[tuple[Channel, Outgoing]] = []
+        with self._lock:
+            while self._waiting and len(batch) < len(self._free):
+                channel = self._waiting.popleft()
+                batch.append((channel, channel.queue.popleft()))
+                if channel.queue:
+                    self._waiting.append(channel)
+        if not batch:
+            return
+        touched = set()
+        for channel, outgoing in batch:
+            refusal = last_look(channel.look, outgoing) or self._start(channel, outgoing)
+            if refusal is not None:
+                channel.ready.append(refused(outgoing.key, refusal))
+                touched.add(channel)
+        for channel in touched:
+            channel.announce()
+
+    def _start(self, channel: Channel, outgoing: Outgoing) -> str | None:
+        lane = self._free.pop()
+        try:
+            lane.load(outgoing, channel.look, channel, time.monotonic())
+        except (ValueError, TypeError, pycurl.error) as trouble:
+            self._free.append(self._new_lane())
+            return f"the request cannot be put on a wire ({type(trouble).__name__})"
+        self._busy.add(lane)
+        self._multi.add_handle(lane.easy)
+        return None
+
+    def _turn(self) -> None:
+        """Let libcurl work on whatever is ready, waiting for it if nothing is."""
+        multi, watched = self._multi, self._watched
+        wait_ms = multi.timeout()
+        if wait_ms == 0:
+            _, running = multi.socket_action(pycurl.SOCKET_TIMEOUT, 0)
+            # Some may be over already (out of time, refused): then there is nothing to wait for.
+            wait_ms = multi.timeout() if running == len(self._busy) else 0
+        if self._waiting and self._free:
+            wait_ms = 0
+        wake = self._wake_out.fileno()
+        for fd, bits in self._poller.poll(wait_ms if wait_ms < 0 else wait_ms * self._per_second):
+            if fd == wake:
+                self._wake_out.recv(4096)
+            elif watched.get(fd):
+                action = pycurl.CSELECT_IN if bits & select.POLLIN else 0
+                if bits & select.POLLOUT:
+                    action |= pycurl.CSELECT_OUT
+                if bits & _TROUBLE:
+                    action |= pycurl.CSELECT_ERR
+                multi.socket_action(fd, action)
+            else:  # an idle connection was closed by the server; libcurl finds out on its own
+                self._poller.unregister(fd)
+                watched.pop(fd, None)
+
+    def _watch(self, what: int, fd: int, _multi: object, _data: object) -> None:
+        """libcurl's wish to be told about a descriptor.
+
+        One that it no longer cares about stays registered: its connection is kept alive and is
+        wanted again in a moment. The kernel forgets it when it is closed, so "not found" is normal
+        for a number that comes back.
+        """
+        if what == pycurl.POLL_REMOVE:
+            self._watched[fd] = 0
+            return
+        events = _EVENTS[what]
+        try:
+            self._poller.modify(fd, events)
+        except FileNotFoundError:
+            self._poller.register(fd, events)
+        self._watched[fd] = what
+
+    def _drain(self) -> None:
+        """Turn finished transfers into answers."""
+        now = time.monotonic()
+        touched: set[Channel] = set()
+        remaining = 1
+        while remaining:
+            remaining, done, failed = self._multi.info_read(1000)
+            for easy in done:
+                lane = easy.lane
+                self._settle(lane, lane.answer(0, now), touched)
+                self._free.append(lane)
+            for easy, code, _ in failed:
+                lane = easy.lane
+                self._settle(lane, lane.answer(code, now), touched)
+                # A handle that failed is not used again: libcurl has kept odd states after errors.
+                self._free.append(self._new_lane())
+        for channel in touched:
+            channel.announce()
+
+    def _settle(self, lane: Lane, answer: Answer, touched: set[Channel]) -> None:
+        self._multi.remove_handle(lane.easy)
+        self._busy.discard(lane)
+        channel: Channel = lane.owner
+        channel.ready.append(answer)
+        touched.add(channel)
+
+    def _give_up(self, reason: str) -> None:
+        """Answer everything honestly and let go of libcurl."""
+        with self._lock:
+            self._stopped = reason
+            channels = list(self._waiting)
+            self._waiting.clear()
+        touched = set(channels)
+        for channel in channels:
+            while channel.queue:
+                channel.ready.append(unsent(channel.queue.popleft().key, reason))
+        now = time.monotonic()
+        for lane in list(self._busy):
+            self._settle(lane, lane.lost(reason, now), touched)
+        for channel in touched:
+            channel.announce()
+        self._multi.close()
+        self._wake_in.close()
+        self._wake_out.close()
+        if hasattr(self._poller, "close"):
+            self._poller.close()
+
+
+def _new_poller() -> tuple[Any, float]:
+    """A poll object, and what one millisecond is in the unit its `poll` takes."""
+    if hasattr(select, "epoll"):
+        return select.epoll(), 0.001
+    return select.poll(), 1.0
+
+
+_shared: tuple[Fanout, dict[str, Any]] | None = None
+_shared_lock = threading.Lock()
+_of_parents: list[Any] = []
+
+
+def shared(**settings: Any) -> Fanout:
+    """The fan-out of this process, made on first use with the settings of `Fanout`.
+
+    Raises ValueError when asked again with other settings: its limits hold for everybody.
+    """
+    global _shared
+    with _shared_lock:
+        if _shared is None or _shared[0]._stopped:
+            _shared = (Fanout(**settings), settings)
+            atexit.register(_shared[0].close)
+        if _shared[1] != settings:
+            raise ValueError("the shared fan-out has other settings already")
+        return _shared[0]
+
+
+def _after_fork() -> None:
+    """A child starts without a fan-out. The parent's is kept, unused: destroying it here would say
+    good-bye on the parent's TLS connections."""
+    global _shared, _shared_lock
+    if _shared is not None:
+        _of_parents.append(_shared)
+    _shared, _shared_lock = None, threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)

@@ -1,0 +1,200 @@
+"""Series and figures for results, and where their points lie on a drawing.
+
+Drawings are SVG made on the server: no script, prints, and the same numbers stand in a table.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import pairwise
+from zoneinfo import ZoneInfo
+
+from django.db import connection
+
+from dr_events.models import Event
+from dr_events.queries.tallies import Tally
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """All homes at one look. Temperatures °F; ``load`` is the mean share of full cooling."""
+
+    at: datetime
+    homes: int
+    online: int
+    low_f: float | None
+    middle_f: float | None
+    high_f: float | None
+    outdoor_f: float | None
+    load: float | None
+    part: str
+
+    @property
+    def load_percent(self) -> int | None:
+        return None if self.load is None else round(self.load * 100)
+
+
+_SERIES = """
+SELECT r.at, count(*), count(*) FILTER (WHERE r.is_online),
+    percentile_cont(ARRAY[0.1, 0.5, 0.9]) WITHIN GROUP (ORDER BY r.indoor_f),
+    avg(r.outdoor_f), avg(r.load)
+FROM dr_events_reading r JOIN dr_events_dispatch d ON d.id = r.dispatch_id
+WHERE d.event_id = %s GROUP BY r.at ORDER BY r.at
+"""
+
+
+def temperatures(event: Event) -> tuple[Point, ...]:
+    """Indoor temperature across the homes of an event, look by look."""
+    with connection.cursor() as cursor:
+        cursor.execute(_SERIES, [event.pk])
+        rows = cursor.fetchall()
+    return tuple(
+        Point(at, homes, online, *(middle or (None, None, None)), outdoor, load, _part(event, at))
+        for at, homes, online, middle, outdoor, load in rows
+    )
+
+
+def _part(event: Event, at: datetime) -> str:
+    if at < event.starts_at:
+        return "before"
+    return "during" if at < event.ends_at else "after"
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """Real durations. ``p50_s`` and ``p99_s`` run from ``since`` to each home's acceptance."""
+
+    homes: int
+    since: str
+    p50_s: float | None
+    p99_s: float | None
+    requests: int
+    request_p50_ms: float | None
+    request_p99_ms: float | None
+
+
+_TIMING = """
+WITH homes AS (
+    SELECT accepted_at FROM dr_events_dispatch
+    WHERE event_id = %(event)s AND accepted_at IS NOT NULL
+), tries AS (
+    SELECT a.elapsed_ms FROM dr_events_attempt a JOIN dr_events_dispatch d ON d.id = a.dispatch_id
+    WHERE d.event_id = %(event)s AND a.method = 'POST'
+)
+SELECT (SELECT count(*) FROM homes),
+    (SELECT percentile_cont(ARRAY[0.5, 0.99]) WITHIN GROUP
+        (ORDER BY extract(epoch FROM accepted_at - %(since)s)) FROM homes),
+    (SELECT count(*) FROM tries),
+    (SELECT percentile_cont(ARRAY[0.5, 0.99]) WITHIN GROUP (ORDER BY elapsed_ms) FROM tries)
+"""
+
+
+def timing(event: Event, rows: Tally) -> Timing | None:
+    """How fast the homes were told.
+
+    An event whose sending began at once is measured from its release; one that waited for its
+    send time from the first request, or the wait would be counted as slowness.
+    """
+    at_once = event.send_at == event.scheduled_at
+    since = event.released_at if at_once else rows.first_sent_at
+    if since is None:
+        return None
+    with connection.cursor() as cursor:
+        cursor.execute(_TIMING, {"event": event.pk, "since": since})
+        homes, told, requests, took = cursor.fetchone()
+    p50, p99 = told or (None, None)
+    quick, slow = took or (None, None)
+    label = "the release" if at_once else "the first request"
+    return Timing(homes, label, p50, p99, requests, quick, slow)
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A line of the grid with its word."""
+
+    at: float
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """A line chart with a band, ready to be drawn in ``width`` by ``height`` units."""
+
+    width: int
+    height: int
+    line: str
+    band: str
+    rows: tuple[Mark, ...]
+    columns: tuple[Mark, ...]
+    event_x: float
+    event_width: float
+    left: int
+    top: int
+    bottom: int
+    right: int
+
+
+_LEFT, _RIGHT, _TOP, _BOTTOM = 44, 12, 26, 28
+
+
+def line_chart(
+    points: Sequence[tuple[datetime, float | None, float | None, float | None]],
+    event: Event,
+    zone: ZoneInfo,
+    *,
+    width: int = 880,
+    height: int = 280,
+) -> Chart | None:
+    """Points are (moment, low, middle, high). None when fewer than two can be drawn."""
+    known = [(at, low, mid, high) for at, low, mid, high in points if mid is not None]
+    if len(known) < 2:
+        return None
+    first, last = min(known[0][0], event.starts_at), max(known[-1][0], event.ends_at)
+    values = [value for _, *row in known for value in row if value is not None]
+    step = next(step for step in (1, 2, 5, 10, 20, 50) if (max(values) - min(values)) / step <= 5)
+    floor, roof = min(values) // step * step, (max(values) // step + 1) * step
+    right, bottom = width - _RIGHT, height - _BOTTOM
+
+    def x(at: datetime) -> float:
+        return round(_LEFT + (right - _LEFT) * ((at - first) / (last - first)), 1)
+
+    def y(value: float) -> float:
+        return round(bottom - (bottom - _TOP) * (value - floor) / (roof - floor), 1)
+
+    upper = [f"{x(at)},{y(high)}" for at, _, _, high in known if high is not None]
+    lower = [f"{x(at)},{y(low)}" for at, low, _, _ in known if low is not None]
+    levels = [floor + step * number for number in range(int((roof - floor) / step) + 1)]
+    return Chart(
+        width=width,
+        height=height,
+        line=" ".join(f"{x(at)},{y(mid)}" for at, _, mid, _ in known if mid is not None),
+        band=" ".join([*upper, *reversed(lower)]),
+        rows=tuple(Mark(y(level), f"{level:g}") for level in levels),
+        columns=tuple(Mark(x(at), f"{at.astimezone(zone):%-I:%M}") for at in _ticks(first, last)),
+        event_x=x(event.starts_at),
+        event_width=round(x(event.ends_at) - x(event.starts_at), 1),
+        left=_LEFT,
+        top=_TOP,
+        bottom=bottom,
+        right=right,
+    )
+
+
+def _ticks(first: datetime, last: datetime) -> list[datetime]:
+    """Full hours or halves or quarters, at most nine of them."""
+    for minutes in (15, 30, 60, 120, 240, 480):
+        step = timedelta(minutes=minutes)
+        if (last - first) / step <= 8:
+            break
+    start = first.replace(minute=0, second=0, microsecond=0)
+    ticks = []
+    while start <= last:
+        if start >= first:
+            ticks.append(start)
+        start += step
+    return ticks
+
+
+def longest_gap(points: Sequence[Point]) -> timedelta:
+    """The longest time between two looks: how old a figure may have been."""
+    return max((b.at - a.at for a, b in pairwise(points)), default=timedelta(0))

@@ -1,0 +1,325 @@
+"""What a homeowner sees: events as their own home meets them, and their systems."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+from zoneinfo import ZoneInfo
+
+from django.db.models import QuerySet
+
+from dr_events.models import Dispatch
+from dr_events.states import (
+    FAILURES,
+    OPTED_OUT,
+    Delivery,
+    EventState,
+    Participation,
+    Reason,
+    Response,
+)
+from enrollments import queries as homes
+from enrollments.models import CarrierGrant, Enrollment, Program
+from enrollments.queries import SystemCard
+from enrollments.states import LIVE_ENROLLMENTS, ConsentAct, EnrollmentState, GrantState
+from people.models import User
+
+PAST_SHOWN = 20
+# Carrier has the request, or may have it: it cannot be taken back from here.
+OUT_OF_HAND = frozenset({Delivery.SENDING, Delivery.UNSURE, Delivery.ACCEPTED, Delivery.CONFIRMED})
+
+
+@dataclass(frozen=True, slots=True)
+class HomeEvent:
+    """One event for one system of this home. Moments are business time; temperatures °F."""
+
+    dispatch_id: int
+    name: str
+    program: str
+    zone: str
+    starts_at: datetime
+    ends_at: datetime
+    system: str
+    unit: str
+    response: Response
+    offset_f: Decimal | None
+    cool_f: Decimal | None
+    heat_f: Decimal | None
+    own: dict[str, float | str | None]
+    note: str
+    called_off: bool
+    delivery: Delivery
+    participation: Participation
+    reason: Reason
+    opted_out_at: datetime | None
+    seen_active_at: datetime | None
+    now: datetime
+
+    @property
+    def is_over(self) -> bool:
+        return self.ends_at <= self.now
+
+    @property
+    def is_running(self) -> bool:
+        return self.starts_at <= self.now < self.ends_at
+
+    @property
+    def is_out_of_hand(self) -> bool:
+        return self.delivery in OUT_OF_HAND
+
+    @property
+    def said_no(self) -> bool:
+        return self.opted_out_at is not None or self.participation in OPTED_OUT
+
+    @property
+    def may_opt_out(self) -> bool:
+        waits = self.delivery == Delivery.PLANNED or self.is_out_of_hand
+        return waits and not self.said_no and not self.is_over and not self.called_off
+
+    @property
+    def what_now(self) -> str:
+        """One word for a page that lists what is ahead: which text stands beside the event."""
+        if self.delivery == Delivery.PLANNED:
+            return "called-off" if self.called_off else "planned"
+        if self.is_out_of_hand:
+            if self.called_off:
+                return "called-off-late"
+            return "said-no-late" if self.said_no else "sent"
+        if self.delivery == Delivery.SKIPPED and self.reason == Reason.OPTED_OUT:
+            return "said-no"
+        return "called-off" if self.delivery == Delivery.CANCELLED else "left-out"
+
+    @property
+    def truth(self) -> str:
+        """What became of it, for a past event: as the word its sentence is filed under."""
+        if self.delivery in FAILURES:
+            return "failed"
+        if self.delivery == Delivery.UNSURE or self.delivery == Delivery.SENDING:
+            return "unsure"
+        if not self.is_out_of_hand:
+            return "said-no" if self.reason == Reason.OPTED_OUT else "left-out"
+        return {
+            Participation.COMPLETED: "took-part",
+            Participation.OPTED_OUT_BEFORE: "said-no",
+            Participation.OPTED_OUT_DURING: "stopped",
+            Participation.UNREACHABLE: "unreachable",
+        }.get(self.participation, "counting")
+
+
+@dataclass(frozen=True, slots=True)
+class HomeSystem:
+    """One system with its place in a program, if it has one."""
+
+    card: SystemCard
+    program: str
+    slug: str
+    zone: str
+    used: int
+    cap: int
+
+    @property
+    def left(self) -> int:
+        return max(self.cap - self.used, 0)
+
+    @property
+    def is_paused(self) -> bool:
+        return self.card.enrollment_state == EnrollmentState.PAUSED
+
+    @property
+    def needs_relink(self) -> bool:
+        return self.card.grant_state == GrantState.NEEDS_RELINK
+
+
+@dataclass(frozen=True, slots=True)
+class HomePage:
+    ahead: tuple[HomeEvent, ...]
+    past: tuple[HomeEvent, ...]
+    enrolled: tuple[HomeSystem, ...]
+    others: tuple[SystemCard, ...]
+    joining: tuple[Program, ...]
+    programs: tuple[Program, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Leaving:
+    """What a withdrawal page needs to say."""
+
+    enrollment_id: int
+    state: EnrollmentState
+    system: str
+    program: str
+    slug: str
+    is_last: bool
+    at_carrier: bool
+
+
+def _rows(user: User) -> QuerySet[Dispatch]:
+    shown = [EventState.SCHEDULED, EventState.COMPLETED, EventState.CANCELLED]
+    return Dispatch.objects.filter(system__grant__user=user, event__state__in=shown).select_related(
+        "event__program", "system"
+    )
+
+
+def _event(row: Dispatch, now: datetime) -> HomeEvent:
+    event = row.event
+    return HomeEvent(
+        dispatch_id=row.pk,
+        name=event.name,
+        program=event.program.name,
+        zone=event.program.time_zone,
+        starts_at=event.starts_at,
+        ends_at=event.ends_at,
+        system=row.system.name or row.system.serial,
+        unit=row.system.unit,
+        response=Response(event.response),
+        offset_f=event.offset_f,
+        cool_f=event.cool_f,
+        heat_f=event.heat_f,
+        own=row.system.dr_settings,
+        note=event.note,
+        called_off=event.state == EventState.CANCELLED,
+        delivery=Delivery(row.delivery),
+        participation=Participation(row.participation),
+        reason=Reason(row.reason),
+        opted_out_at=row.opted_out_at,
+        seen_active_at=row.seen_active_at,
+        now=now,
+    )
+
+
+def home_page(user: User, *, now: datetime) -> HomePage:
+    rows = _rows(user)
+    ahead = rows.filter(event__ends_at__gt=now).exclude(delivery=Delivery.WITHHELD)
+    past = rows.filter(event__ends_at__lte=now)
+    cards = homes.systems_of(user)
+    enrolled = _enrolled(user, cards, now)
+    joined = {home.program for home in enrolled}
+    joining = _joining(user, joined)
+    open_now = homes.open_programs()
+    return HomePage(
+        ahead=tuple(_event(row, now) for row in ahead.order_by("event__starts_at", "system__name")),
+        past=tuple(
+            _event(row, now)
+            for row in past.order_by("-event__starts_at", "system__name")[:PAST_SHOWN]
+        ),
+        enrolled=enrolled,
+        others=tuple(card for card in cards if not card.enrollment_id),
+        joining=joining,
+        programs=tuple(
+            program for program in open_now if program.name not in joined and program not in joining
+        ),
+    )
+
+
+def _enrolled(user: User, cards: Sequence[SystemCard], now: datetime) -> tuple[HomeSystem, ...]:
+    live = {
+        enrollment.pk: enrollment
+        for enrollment in Enrollment.objects.filter(
+            system__grant__user=user, state__in=LIVE_ENROLLMENTS
+        ).select_related("program")
+    }
+    used = _used({e.program_id: e.program for e in live.values()}, user, now)
+    found = []
+    for card in cards:
+        enrollment = live.get(card.enrollment_id or 0)
+        if enrollment is None:
+            continue
+        program = enrollment.program
+        found.append(
+            HomeSystem(
+                card=card,
+                program=program.name,
+                slug=program.slug,
+                zone=program.time_zone,
+                used=used[program.pk, card.id],
+                cap=program.max_per_season,
+            )
+        )
+    return tuple(found)
+
+
+def _used(programs: dict[int, Program], user: User, now: datetime) -> Counter[tuple[int, int]]:
+    """Events of this season per program and system that count against the promised number."""
+    used: Counter[tuple[int, int]] = Counter()
+    for program in programs.values():
+        begin, end = season_of(program, now)
+        windows = Dispatch.objects.filter(
+            system__grant__user=user,
+            event__program=program,
+            holds_slot=True,
+            event__starts_at__gte=begin,
+            event__starts_at__lt=end,
+        ).values_list("system_id", flat=True)
+        used.update((program.pk, system_id) for system_id in windows)
+    return used
+
+
+def season_of(program: Program, now: datetime) -> tuple[datetime, datetime]:
+    """First moment of the season that runs or comes next, and first moment after it."""
+    zone = ZoneInfo(program.time_zone)
+    today = now.astimezone(zone).date()
+    for year in (today.year - 1, today.year, today.year + 1):
+        begin = _date(year, program.season_from)
+        end = _date(year + (program.season_from > program.season_to), program.season_to)
+        if today <= end:
+            break
+    after = end + timedelta(days=1)
+    return datetime.combine(begin, time(0), zone), datetime.combine(after, time(0), zone)
+
+
+def _date(year: int, month_day: str) -> date:
+    """02-29 is the last of February in most years."""
+    month, day = (int(part) for part in month_day.split("-"))
+    return date(year, month, min(day, 28) if month == 2 else day)
+
+
+def _joining(user: User, joined: set[str]) -> tuple[Program, ...]:
+    """Programs this person agreed to but has no system in yet: the journey can go on."""
+    agreed = Program.objects.filter(
+        terms__consent__user=user, terms__consent__act=ConsentAct.GIVEN
+    ).distinct()
+    return tuple(
+        program
+        for program in agreed.order_by("name")
+        if program.name not in joined and homes.agreed(user, program)
+    )
+
+
+def my_event(user: User, dispatch_id: int, *, now: datetime) -> HomeEvent | None:
+    """One event of this home; None when there is none or it is somebody else's."""
+    row = _rows(user).filter(id=dispatch_id).first()
+    return _event(row, now) if row else None
+
+
+def my_enrollment(user: User, enrollment_id: int, *, now: datetime) -> Leaving | None:
+    """One enrolment of this home; None when there is none or it is somebody else's."""
+    found = (
+        Enrollment.objects.filter(id=enrollment_id, system__grant__user=user)
+        .select_related("system", "program")
+        .first()
+    )
+    if found is None:
+        return None
+    others = Enrollment.objects.filter(
+        system__grant=found.system.grant_id, state__in=LIVE_ENROLLMENTS
+    ).exclude(id=enrollment_id)
+    out = Dispatch.objects.filter(
+        enrollment=found, event__ends_at__gt=now, delivery__in=OUT_OF_HAND
+    )
+    return Leaving(
+        enrollment_id=found.pk,
+        state=EnrollmentState(found.state),
+        system=found.system.name or found.system.serial,
+        program=found.program.name,
+        slug=found.program.slug,
+        is_last=not others.exists(),
+        at_carrier=out.exists(),
+    )
+
+
+def idle_grant(enrollment_id: int) -> int | None:
+    """The permission behind this enrolment, when no live enrolment needs it any more."""
+    grants = CarrierGrant.objects.filter(systems__enrollments=enrollment_id)
+    idle = grants.exclude(systems__enrollments__state__in=LIVE_ENROLLMENTS)
+    return idle.exclude(state=GrantState.REVOKED).values_list("id", flat=True).first()

@@ -1,0 +1,89 @@
+"""Reads for the partner API: events of granted programs, and what became of each system."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db.models import Q, QuerySet
+
+from dr_events.models import Dispatch, Event
+from dr_events.states import Delivery, EventState, Participation, Reason
+from people.operations import Actor
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryLine:
+    """One system of an event. ``sent_at`` and ``accepted_at`` are real time, the rest business."""
+
+    serial: str
+    delivery: Delivery
+    participation: Participation
+    reason: Reason
+    http_status: int | None
+    sent_at: datetime | None
+    accepted_at: datetime | None
+    confirmed_at: datetime | None
+    opted_out_at: datetime | None
+    read_at: datetime | None
+
+
+def _events(client_id: str) -> QuerySet[Event]:
+    """Everything planned in the client's programs, but drafts only if they are its own: the
+    utility's drafts are nobody's plan yet."""
+    mine = Q(created_by=Actor.partner(client_id).name)
+    return (
+        Event.objects.filter(program__partners__client_id=client_id)
+        .filter(mine | ~Q(state=EventState.DRAFT))
+        .select_related("program")
+        .defer("message")
+    )
+
+
+def event_for(client_id: str, wire_id: str) -> Event | None:
+    return _events(client_id).filter(wire_id=wire_id).first()
+
+
+def events_for(
+    client_id: str,
+    *,
+    program: str | None,
+    state: str | None,
+    after: Sequence[str] | None,
+    limit: int,
+) -> list[Event]:
+    """Latest start first, keyset-paged: ``after`` is start and public id of the last one shown."""
+    found = _events(client_id)
+    if program:
+        found = found.filter(program__slug=program)
+    if state:
+        found = found.filter(state=state)
+    if after:
+        starts_at, wire_id = datetime.fromisoformat(after[0]), after[1]
+        found = found.filter(
+            Q(starts_at__lt=starts_at) | Q(starts_at=starts_at, wire_id__gt=wire_id)
+        )
+    return list(found.order_by("-starts_at", "wire_id")[:limit])
+
+
+def deliveries(event_id: int, *, after: str, limit: int) -> list[DeliveryLine]:
+    """Every system of the event, by serial, above ``after``."""
+    rows = (
+        Dispatch.objects.filter(event_id=event_id, system__serial__gt=after)
+        .order_by("system__serial")
+        .values_list(
+            "system__serial",
+            "delivery",
+            "participation",
+            "reason",
+            "http_status",
+            "sent_at",
+            "accepted_at",
+            "confirmed_at",
+            "opted_out_at",
+            "read_at",
+        )[:limit]
+    )
+    return [
+        DeliveryLine(serial, Delivery(delivery), Participation(part), Reason(reason), *rest)
+        for serial, delivery, part, reason, *rest in rows
+    ]

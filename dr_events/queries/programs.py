@@ -1,0 +1,160 @@
+"""Programs as an operator reads them: limits as sentences, terms, how many homes."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.db.models import Count, Max, Q
+
+from dr_events.models import Event
+from dr_events.rules.limits import words
+from enrollments.models import Program
+from enrollments.queries import EnrollmentCounts, counts, current_terms
+from enrollments.states import EnrollmentState
+
+_DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+_MONTHS = ["January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December"]
+
+
+def every() -> list[Program]:
+    """All programs by name, also those that take no new homes."""
+    return list(Program.objects.order_by("name"))
+
+
+def named(slug: str) -> Program | None:
+    return Program.objects.filter(slug=slug).first()
+
+
+@dataclass(frozen=True, slots=True)
+class ProgramRow:
+    program: Program
+    terms_version: int | None
+    active: int
+    paused: int
+    season: str
+    hours: str
+
+
+def rows() -> list[ProgramRow]:
+    found = Program.objects.order_by("name").annotate(
+        terms_version=Max("terms__version"),
+        active=Count(
+            "enrollments",
+            filter=Q(enrollments__state=EnrollmentState.ACTIVE),
+            distinct=True,
+        ),
+        paused=Count(
+            "enrollments",
+            filter=Q(enrollments__state=EnrollmentState.PAUSED),
+            distinct=True,
+        ),
+    )
+    return [
+        ProgramRow(
+            program,
+            program.terms_version,
+            program.active,
+            program.paused,
+            season(program),
+            hours(program),
+        )
+        for program in found
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class ProgramPage:
+    program: Program
+    terms_version: int | None
+    terms_text: str
+    published_at: datetime | None
+    counts: EnrollmentCounts
+    limits: tuple[tuple[str, str], ...]
+    events: int
+
+
+def page(slug: str) -> ProgramPage | None:
+    program = named(slug)
+    if program is None:
+        return None
+    terms = current_terms(program)
+    return ProgramPage(
+        program,
+        terms.version if terms else None,
+        terms.text if terms else "",
+        terms.published_at if terms else None,
+        counts(program),
+        limits(program),
+        Event.objects.filter(program=program).count(),
+    )
+
+
+def _month_day(value: str) -> str:
+    month, day = value.split("-")
+    return f"{_MONTHS[int(month) - 1]} {int(day)}"
+
+
+def season(program: Program) -> str:
+    return f"{_month_day(program.season_from)} to {_month_day(program.season_to)}"
+
+
+def hours(program: Program) -> str:
+    until = "midnight" if not program.hours_to.hour else f"{program.hours_to:%-I:%M %p}"
+    return f"{program.hours_from:%-I:%M %p} to {until}"
+
+
+def _days(numbers: list[int]) -> str:
+    chosen = sorted(set(numbers))
+    if chosen == list(range(7)):
+        return "Every day of the week"
+    if chosen == list(range(5)):
+        return "Monday to Friday"
+    return ", ".join(_DAYS[number] for number in chosen) or "No day at all"
+
+
+def _length(minutes: int) -> str:
+    return words(timedelta(minutes=minutes))
+
+
+def limits(program: Program) -> tuple[tuple[str, str], ...]:
+    """What the program promises its homes: (what it is about, the sentence)."""
+    begin, until = hours(program).split(" to ")
+    first, last = season(program).split(" to ")
+    a_day = "1 event" if program.max_per_day == 1 else f"{program.max_per_day} events"
+    return (
+        ("Season", f"From {first} through {last}."),
+        ("Hours", f"Between {begin} and {until}, {program.time_zone.replace('_', ' ')} time."),
+        ("Days", f"{_days(program.weekdays)}{_holidays(program)}."),
+        (
+            "Length",
+            f"At most {_length(program.max_event_minutes)}; nothing is sent any more when less "
+            f"than {_length(program.min_useful_minutes)} would be left.",
+        ),
+        (
+            "How often",
+            f"For each home at most {a_day} a day, {program.max_per_week} a week and "
+            f"{program.max_per_season} a season.",
+        ),
+        ("Rest", f"At least {_length(program.min_rest_minutes)} between two events at one home."),
+        (
+            "Notice",
+            f"Planned at least {_length(program.min_notice_minutes)} ahead; sending begins "
+            f"{_length(program.send_lead_minutes)} before the start.",
+        ),
+        (
+            "Comfort",
+            f"Setpoints move by at most {program.max_offset_f:g} °F; never cooling set above "
+            f"{program.max_cool_f:g} °F nor heating below {program.min_heat_f:g} °F.",
+        ),
+        (
+            "Approval",
+            "A second person releases each event."
+            if program.needs_approval
+            else "One operator schedules an event alone.",
+        ),
+    )
+
+
+def _holidays(program: Program) -> str:
+    if not program.holidays:
+        return ""
+    return ", not on " + ", ".join(f"{day:%b %-d, %Y}" for day in sorted(program.holidays))

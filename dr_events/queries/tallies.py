@@ -1,0 +1,194 @@
+"""Dispatch rows of events, counted: the one place where it is done, for pages and the partner API."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from django.db import connection
+
+from dr_events.states import (
+    FAILURES,
+    OPEN,
+    OPTED_OUT,
+    SENT,
+    Delivery,
+    Participation,
+    Reason,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """The rows of one event, counted.
+
+    ``targeted`` rows were to be sent when the event was scheduled; everybody else is in
+    ``left_out``. ``delivery`` and ``participation`` each add up to ``targeted``: a home that
+    opted out or left after the plan was made stays targeted, as SKIPPED.
+    """
+
+    targeted: int = 0
+    left_out: dict[Reason, int] = field(default_factory=dict)
+    delivery: dict[Delivery, int] = field(default_factory=dict)
+    participation: dict[Participation, int] = field(default_factory=dict)
+    # What went wrong: state in words, what was said, how many homes; most frequent first.
+    failures: tuple[tuple[str, str, int], ...] = ()
+    # Not sent yet, and nobody is sending it: cancelling spares these.
+    can_stop: int = 0
+    # Said no here after the request had left: only the wall control can stop it.
+    said_no_late: int = 0
+    # Real time of the first request and of the last acceptance.
+    first_sent_at: datetime | None = None
+    last_accepted_at: datetime | None = None
+
+    def _sum(self, states: Iterable[Delivery]) -> int:
+        return sum(self.delivery.get(state, 0) for state in states)
+
+    @property
+    def accepted(self) -> int:
+        """Carrier has it: accepted, or seen in its list."""
+        return self._sum(SENT)
+
+    @property
+    def confirmed(self) -> int:
+        return self.delivery.get(Delivery.CONFIRMED, 0)
+
+    @property
+    def unsure(self) -> int:
+        return self.delivery.get(Delivery.UNSURE, 0)
+
+    @property
+    def open(self) -> int:
+        """Rows somebody must still act on."""
+        return self._sum(OPEN)
+
+    @property
+    def failed(self) -> int:
+        return self._sum(FAILURES)
+
+    @property
+    def settled(self) -> int:
+        return self.targeted - self.open
+
+    @property
+    def participating(self) -> int:
+        """Taking part now, or took part."""
+        return sum(
+            self.participation.get(state, 0)
+            for state in (Participation.ACTIVE, Participation.COMPLETED)
+        )
+
+    @property
+    def opted_out(self) -> int:
+        return sum(self.participation.get(state, 0) for state in OPTED_OUT)
+
+    @property
+    def left_out_total(self) -> int:
+        return sum(self.left_out.values())
+
+    @property
+    def delivery_bar(self) -> "tuple[Segment, ...]":
+        return stacked(self.delivery, Delivery)
+
+    @property
+    def participation_bar(self) -> "tuple[Segment, ...]":
+        return stacked(self.participation, Participation)
+
+    @property
+    def systems_per_s(self) -> float | None:
+        """Acceptances per real second between the first request and the last acceptance."""
+        if self.first_sent_at is None or self.last_accepted_at is None:
+            return None
+        seconds = (self.last_accepted_at - self.first_sent_at).total_seconds()
+        return self.accepted / seconds if seconds > 0 and self.accepted else None
+
+
+# Skipped after the plan: these homes were targeted and said no, or left, before their turn.
+_LATER = (Reason.OPTED_OUT, Reason.WITHDRAWN)
+
+_COUNTS = """
+SELECT event_id, delivery, participation, reason,
+    CASE WHEN delivery = ANY (%(failures)s) THEN trouble ELSE '' END AS trouble,
+    opted_out_at IS NOT NULL AS said_no,
+    count(*), min(sent_at), max(accepted_at)
+FROM dr_events_dispatch WHERE event_id = ANY (%(events)s)
+GROUP BY 1, 2, 3, 4, 5, 6
+"""
+
+
+def tally(event_id: int) -> Tally:
+    return tallies([event_id]).get(event_id) or Tally()
+
+
+def tallies(event_ids: Sequence[int]) -> dict[int, Tally]:
+    """Counts of several events from one grouped query; events without rows are missing."""
+    if not event_ids:
+        return {}
+    with connection.cursor() as cursor:
+        cursor.execute(_COUNTS, {"events": list(event_ids), "failures": sorted(FAILURES)})
+        groups = cursor.fetchall()
+    by_event: dict[int, list[tuple[Any, ...]]] = defaultdict(list)
+    for event_id, *group in groups:
+        by_event[event_id].append(tuple(group))
+    return {event_id: _tally(rows) for event_id, rows in by_event.items()}
+
+
+def _tally(groups: Iterable[tuple[Any, ...]]) -> Tally:
+    left_out, delivery, participation = Counter[Reason](), Counter[Delivery](), Counter[Any]()
+    failures = Counter[tuple[str, str]]()
+    can_stop = said_no_late = 0
+    first, last = [], []
+    for state, part, why, trouble, said_no, count, sent_at, accepted_at in groups:
+        what, reason = Delivery(state), Reason(why)
+        if what == Delivery.WITHHELD or (what == Delivery.SKIPPED and reason not in _LATER):
+            left_out[reason] += count
+            continue
+        delivery[what] += count
+        participation[Participation(part)] += count
+        if what in FAILURES:
+            failures[(what.label, trouble)] += count
+        if said_no and what != Delivery.SKIPPED and Participation(part) not in OPTED_OUT:
+            said_no_late += count
+        if what == Delivery.PLANNED and not said_no:
+            can_stop += count
+        first += [sent_at] * (sent_at is not None)
+        last += [accepted_at] * (accepted_at is not None)
+    return Tally(
+        targeted=delivery.total(),
+        left_out=dict(sorted(left_out.items())),
+        delivery=dict(delivery),
+        participation=dict(participation),
+        failures=tuple((*name, count) for name, count in failures.most_common()),
+        can_stop=can_stop,
+        said_no_late=said_no_late,
+        first_sent_at=min(first, default=None),
+        last_accepted_at=max(last, default=None),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A piece of a stacked bar; ``x`` and ``width`` in percent."""
+
+    choice: Delivery | Participation
+    count: int
+    x: float
+    width: float
+
+    @property
+    def percent(self) -> int:
+        return round(self.width)
+
+
+def stacked(counts: dict, order: type[Delivery] | type[Participation]) -> tuple[Segment, ...]:
+    """Counts by state as pieces of one bar, in the order the states are written down."""
+    total = sum(counts.values())
+    pieces, x = [], 0.0
+    for choice in order:
+        count = counts.get(choice, 0)
+        if count:
+            width = 100 * count / total
+            pieces.append(Segment(choice, count, round(x, 3), round(width, 3)))
+            x += width
+    return tuple(pieces)

@@ -1,0 +1,50 @@
+"""The first page of the console: what runs, what comes, what needs a person."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from dr_events.queries import pages, programs, systems
+from dr_events.queries.pages import EventPage, Phase, Stop
+from enrollments.models import Program
+from enrollments.queries import EnrollmentCounts, counts
+
+_NOW = (Phase.SENDING, Phase.SENT, Phase.RUNNING, Phase.OVER)
+
+
+@dataclass(frozen=True, slots=True)
+class Today:
+    stop: Stop
+    events: tuple[EventPage, ...]
+    homes: EnrollmentCounts
+    programs: tuple[Program, ...]
+    to_relink: tuple[systems.Trouble, ...]
+    offline: tuple[systems.Trouble, ...]
+
+    @property
+    def running(self) -> list[EventPage]:
+        return [page for page in self.events if page.phase in _NOW]
+
+    @property
+    def next(self) -> list[EventPage]:
+        return [page for page in self.events if page.phase == Phase.SCHEDULED]
+
+    @property
+    def waiting(self) -> list[EventPage]:
+        """Drafts and events that wait for a second person."""
+        return [page for page in self.events if page.phase in (Phase.SUBMITTED, Phase.DRAFT)]
+
+    @property
+    def can_stop(self) -> int:
+        """Requests that the emergency stop would hold back now."""
+        return sum(page.tally.can_stop for page in self.events)
+
+
+def today(*, now: datetime) -> Today:
+    return Today(
+        stop=pages.stop(),
+        events=tuple(pages.current_events(now=now)),
+        homes=counts(),
+        programs=tuple(programs.every()),
+        to_relink=tuple(systems.to_relink()),
+        offline=tuple(systems.offline()),
+    )

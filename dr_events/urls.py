@@ -1,0 +1,39 @@
+"""Addresses of the console and of the homeowner's pages (docs/walks.md)."""
+
+from django.urls import path
+
+from dr_events.views import console, designer, events, home, programs, systems
+
+urlpatterns = [
+    path("console/", console.console, name="console"),
+    path("console/stop/", console.console_stop, name="console_stop"),
+    path("console/release/", console.console_release, name="console_release"),
+    path("console/systems/", systems.console_systems, name="console_systems"),
+    path("console/systems/<int:system_id>/", systems.console_system, name="console_system"),
+    path("console/programs/", programs.console_programs, name="console_programs"),
+    path("console/programs/<slug:slug>/", programs.console_program, name="console_program"),
+    path("console/events/", events.console_events, name="console_events"),
+    path("console/events/new/", designer.event_new, name="event_new"),
+    path("console/events/preview/", designer.event_preview, name="event_preview"),
+    path("console/events/<int:event_id>/", events.event, name="event"),
+    path("console/events/<int:event_id>/board/", events.event_board, name="event_board"),
+    path("console/events/<int:event_id>/submit/", events.event_submit, name="event_submit"),
+    path("console/events/<int:event_id>/approve/", events.event_approve, name="event_approve"),
+    path(
+        "console/events/<int:event_id>/send-back/", events.event_send_back, name="event_send_back"
+    ),
+    path("console/events/<int:event_id>/cancel/", events.event_cancel, name="event_cancel"),
+    path("console/events/<int:event_id>/results/", events.event_results, name="event_results"),
+    path(
+        "console/events/<int:event_id>/results.csv",
+        events.event_results_csv,
+        name="event_results_csv",
+    ),
+    path("home/", home.my_home, name="my_home"),
+    path("home/events/<int:dispatch_id>/opt-out/", home.opt_out, name="opt_out"),
+    path("home/systems/<int:enrollment_id>/pause/", home.pause_system, name="pause_system"),
+    path("home/systems/<int:enrollment_id>/resume/", home.resume_system, name="resume_system"),
+    path(
+        "home/systems/<int:enrollment_id>/withdraw/", home.withdraw_system, name="withdraw_system"
+    ),
+]

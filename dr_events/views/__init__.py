@@ -1,0 +1,1 @@
+"""Pages: translate in, one call down, translate back."""

@@ -1,0 +1,46 @@
+"""Today, and the emergency stop."""
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_POST
+
+from base import clock
+from base.refusal import Refused
+from dr_events import operations
+from dr_events.queries import today as query
+from people.access import actor_of, console_page, operator_act
+
+WORD = "STOP"
+
+
+@console_page
+def console(request: HttpRequest) -> HttpResponse:
+    return render(request, "console/today.html", {"today": query.today(now=clock.now())})
+
+
+@operator_act
+@require_POST
+def console_stop(request: HttpRequest) -> HttpResponse:
+    """Hold everything back. The word must be typed: a slip of the hand stops no season."""
+    if request.POST.get("confirm", "").strip() != WORD:
+        messages.error(request, f"Nothing was stopped: type {WORD} in capitals to confirm.")
+        return redirect("console")
+    why = request.POST.get("why", "").strip()
+    if not why:
+        messages.error(request, "Nothing was stopped: say why, others will ask.")
+        return redirect("console")
+    operations.emergency_stop(why=why, actor=actor_of(request), now=clock.now())
+    messages.warning(request, "Stopped. Nothing more is sent until a second person releases it.")
+    return redirect("console")
+
+
+@operator_act
+@require_POST
+def console_release(request: HttpRequest) -> HttpResponse:
+    try:
+        operations.release_stop(actor=actor_of(request), now=clock.now())
+        messages.success(request, "Released. Sending goes on where it was due.")
+    except Refused as refused:
+        messages.error(request, str(refused))
+    return redirect("console")

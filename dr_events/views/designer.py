@@ -1,0 +1,209 @@
+"""The event designer: type, see who would get it, save or submit."""
+
+import hashlib
+import time
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.contrib import messages
+from django.core.cache import cache
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_POST
+
+from base import clock
+from base.refusal import Refused
+from dr_events import dispatch, operations
+from dr_events.forms import EventForm, suggestion
+from dr_events.queries import candidates, pages, programs
+from dr_events.rules.limits import words
+from dr_events.states import EventState
+from enrollments.models import Program
+from people.access import actor_of, operator_act
+from people.operations import Actor
+
+# The same form pressed twice within this time is one event.
+_SAME_FORM_S = 120
+_WAIT_FOR_TWIN_S = 3.0
+
+
+@operator_act
+def event_new(request: HttpRequest) -> HttpResponse:
+    offered = programs.every()
+    if request.method != "POST":
+        form = EventForm(programs=offered, initial=_initial(request, offered))
+        return _page(request, form, preview=None)
+    form = EventForm(request.POST, programs=offered)
+    if request.POST.get("act") == "preview":
+        return _page(request, form, preview=_preview(form))
+    if not form.is_valid():
+        return _page(request, form, preview=None)
+    return _save(request, form)
+
+
+@operator_act
+@require_POST
+def event_preview(request: HttpRequest) -> HttpResponse:
+    """A fragment: who would get it, or what is wrong. Errors travel to their fields (oob)."""
+    form = EventForm(request.POST, programs=programs.every())
+    preview = _preview(form)
+    return render(request, "events/_preview.html", _context(form, preview) | {"fragment": True})
+
+
+def _save(request: HttpRequest, form: EventForm) -> HttpResponse:
+    program, actor = form.chosen, actor_of(request)
+    if program is None:
+        return _page(request, form, preview=None)
+    kept = 0
+    try:
+        kept = _draft_once(program, form.wish(), actor)
+        if request.POST.get("act") == "submit":
+            _submit_once(kept, actor)
+    except operations.Invalid as invalid:
+        form.refuse(invalid.problems)
+    except Refused as refused:
+        form.refuse([refused])
+    else:
+        messages.success(request, _said(kept))
+        return redirect("event", kept)
+    return _page(request, form, preview=_preview(form) if kept else None, kept=kept)
+
+
+def _said(event_id: int) -> str:
+    return {
+        EventState.DRAFT: "Saved as a draft. Nothing is sent until it is submitted.",
+        EventState.SUBMITTED: "Submitted. A second person must approve it.",
+    }.get(pages.state_of(event_id) or EventState.SCHEDULED, "Scheduled: the list of homes is fixed.")
+
+
+def _draft_once(program: Program, wish: operations.Draft, actor: Actor) -> int:
+    """The draft of this form; pressing the button twice finds the first one again."""
+    text = f"{actor.name}|{program.pk}|{wish}"
+    key = f"event-form:{hashlib.sha256(text.encode()).hexdigest()}"
+    known = _twin(key)
+    if known and pages.state_of(known) not in (None, EventState.CANCELLED):
+        return known
+    if known:
+        cache.delete(key)
+    if not cache.add(key, 0, _SAME_FORM_S):
+        raise Refused("This event is being saved already; look at the list of events.")
+    try:
+        event = operations.draft(program=program, wish=wish, actor=actor, now=clock.now())
+    except BaseException:
+        cache.delete(key)
+        raise
+    cache.set(key, event.pk, _SAME_FORM_S)
+    return event.pk
+
+
+def _twin(key: str) -> int:
+    """The event this form became a moment ago; waits while its twin is being saved."""
+    until = time.monotonic() + _WAIT_FOR_TWIN_S
+    while (known := cache.get(key)) == 0 and time.monotonic() < until:
+        time.sleep(0.1)
+    return known or 0
+
+
+def _submit_once(event_id: int, actor: Actor) -> None:
+    if pages.state_of(event_id) != EventState.DRAFT:
+        return  # the first press has submitted it
+    try:
+        dispatch.submit(event_id=event_id, actor=actor, now=clock.now())
+    except Refused as refused:
+        if refused.code != "wrong-state":
+            raise
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What the preview says: either figures, or nothing because something is wrong."""
+
+    wish: operations.Draft
+    program: Program
+    who: candidates.Preview | None
+    send_at: datetime
+
+    @property
+    def length(self) -> str:
+        return words(self.wish.ends_at - self.wish.starts_at)
+
+    @property
+    def notice(self) -> str:
+        return words(self.wish.starts_at - clock.now())
+
+
+def _preview(form: EventForm) -> Shown | None:
+    """Checks the form as the plan would and counts homes. Blank fields are no mistake yet."""
+    form.full_clean()
+    form.forgive_blanks()
+    program, now = form.chosen, clock.now()
+    if program is None or not {"starts_at", "ends_at"} <= form.cleaned_data.keys():
+        return None
+    blocked = bool(form.errors)
+    wish = form.wish() if not blocked else None
+    if wish is None:
+        return None
+    try:
+        operations.check(program, wish, now=now)
+    except operations.Invalid as invalid:
+        form.refuse(invalid.problems)
+    send_at = max(now, wish.starts_at - timedelta(minutes=program.send_lead_minutes))
+    who = None if form.errors else candidates.preview(operations.unsaved(program, wish))
+    return Shown(wish, program, who, send_at)
+
+
+def _initial(request: HttpRequest, offered: list[Program]) -> dict[str, Any]:
+    """What the empty form suggests; ``copy`` starts from another event."""
+    copied = request.GET.get("copy", "")
+    page = (
+        pages.event_page(int(copied), now=clock.now())
+        if copied.isdecimal() and len(copied) < 18
+        else None
+    )
+    if page:
+        return _copy(page)
+    slug = request.GET.get("program", "")
+    program = next((one for one in offered if one.slug == slug), next(iter(offered), None))
+    found = suggestion(program, clock.now()) if program else None
+    if program is None or found is None:
+        return {"program": slug}
+    return {"program": program.slug, "date": found[0], "start": found[1], "end": found[2]}
+
+
+def _copy(page: pages.EventPage) -> dict[str, Any]:
+    event = page.event
+    start, end = event.starts_at.astimezone(page.zone), event.ends_at.astimezone(page.zone)
+    return {
+        "program": event.program.slug,
+        "name": event.name,
+        "date": start.date(),
+        "start": start.time(),
+        "end": end.time(),
+        "response": event.response,
+        "offset_f": event.offset_f,
+        "cool_f": event.cool_f,
+        "heat_f": event.heat_f,
+        "randomize_minutes": event.randomize_start_s // 60 or None,
+        "note": event.note,
+        "postal_codes": ", ".join(event.postal_codes),
+        "control_percent": event.control_percent or None,
+    }
+
+
+def _context(form: EventForm, preview: Shown | None, kept: int = 0) -> dict[str, Any]:
+    program = form.chosen
+    return {
+        "form": form,
+        "program": program,
+        "limits": programs.limits(program) if program else (),
+        "preview": preview,
+        "kept": kept,
+        "zone": program.time_zone if program else "UTC",
+    }
+
+
+def _page(
+    request: HttpRequest, form: EventForm, *, preview: Shown | None, kept: int = 0
+) -> HttpResponse:
+    return render(request, "events/new.html", _context(form, preview, kept))

@@ -1,0 +1,174 @@
+"""Events: the list, the board, what people decide about one, its results."""
+
+import csv
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_POST
+from django_htmx.http import HttpResponseStopPolling
+
+from base import clock
+from base.refusal import Refused
+from dr_events import dispatch, operations
+from dr_events.queries import candidates, charts, export, pages
+from people.access import actor_of, approver_act, console_page, operator_act
+from people.operations import Actor
+
+
+def _number(text: str) -> int:
+    return int(text) if text.isdecimal() and len(text) < 18 else 0
+
+
+def _page(event_id: int) -> pages.EventPage:
+    page = pages.event_page(event_id, now=clock.now())
+    if page is None:
+        raise Http404("There is no event with this number.")
+    return page
+
+
+@console_page
+def console_events(request: HttpRequest) -> HttpResponse:
+    before = _number(request.GET.get("before", ""))
+    found, further = pages.events(now=clock.now(), before=before)
+    context = {"pages": found, "further": further, "is_first_page": not before}
+    return render(request, "events/list.html", context)
+
+
+@console_page
+def event(request: HttpRequest, event_id: int) -> HttpResponse:
+    page = _page(event_id)
+    return render(request, "events/event.html", _board(page) | {"me": actor_of(request).name})
+
+
+@console_page
+def event_board(request: HttpRequest, event_id: int) -> HttpResponse:
+    """The part of the board that asks for itself; 286 tells htmx to stop asking."""
+    page = _page(event_id)
+    response = render(request, "events/_board.html", _board(page))
+    if not page.is_live:
+        response.status_code = HttpResponseStopPolling.status_code
+    return response
+
+
+def _board(page: pages.EventPage) -> dict[str, Any]:
+    planned = page.event.send_at is not None
+    return {
+        "page": page,
+        "event": page.event,
+        "zone": page.event.program.time_zone,
+        "stop": pages.stop(),
+        "preview": None if planned else candidates.preview(page.event),
+        "opt_outs": pages.latest_opt_outs(page.event) if planned else [],
+    }
+
+
+def _decide(
+    request: HttpRequest, event_id: int, act: Callable[[Actor], object], done: str
+) -> HttpResponse:
+    """One decision about one event: done, or the sentence why not."""
+    _page(event_id)
+    try:
+        result = act(actor_of(request))
+    except Refused as refused:
+        messages.error(request, str(refused))
+    else:
+        messages.success(request, done.format(result))
+    return redirect("event", event_id)
+
+
+@operator_act
+@require_POST
+def event_submit(request: HttpRequest, event_id: int) -> HttpResponse:
+    return _decide(
+        request,
+        event_id,
+        lambda actor: dispatch.submit(event_id=event_id, actor=actor, now=clock.now()),
+        "Submitted.",
+    )
+
+
+@approver_act
+@require_POST
+def event_approve(request: HttpRequest, event_id: int) -> HttpResponse:
+    return _decide(
+        request,
+        event_id,
+        lambda actor: operations.approve(event_id=event_id, actor=actor, now=clock.now()),
+        "Approved: the event is scheduled.",
+    )
+
+
+@approver_act
+@require_POST
+def event_send_back(request: HttpRequest, event_id: int) -> HttpResponse:
+    reason = request.POST.get("reason", "")
+    return _decide(
+        request,
+        event_id,
+        lambda actor: operations.send_back(
+            event_id=event_id, reason=reason, actor=actor, now=clock.now()
+        ),
+        "Sent back with your reason.",
+    )
+
+
+@operator_act
+@require_POST
+def event_cancel(request: HttpRequest, event_id: int) -> HttpResponse:
+    return _decide(
+        request,
+        event_id,
+        lambda actor: operations.cancel(event_id=event_id, actor=actor, now=clock.now()),
+        "Canceled. Homes that were spared: {}.",
+    )
+
+
+@console_page
+def event_results(request: HttpRequest, event_id: int) -> HttpResponse:
+    page = _page(event_id)
+    series = charts.temperatures(page.event)
+    points = [(point.at, point.low_f, point.middle_f, point.high_f) for point in series]
+    context = {
+        "page": page,
+        "event": page.event,
+        "zone": page.event.program.time_zone,
+        "timing": charts.timing(page.event, page.tally),
+        "series": series,
+        "homes_read": max((point.homes for point in series), default=0),
+        "gap": charts.longest_gap(series),
+        "chart": charts.line_chart(points, page.event, page.zone),
+    }
+    return render(request, "events/results.html", context)
+
+
+class _Echo:
+    """A file that hands each line back instead of keeping it."""
+
+    def write(self, line: str) -> str:
+        return line
+
+
+# A spreadsheet would run a cell that begins with one of these.
+_ACTIVE = ("=", "+", "-", "@", "\t", "\r")
+
+
+def defused(cell: object) -> object:
+    return f"'{cell}" if isinstance(cell, str) and cell.startswith(_ACTIVE) else cell
+
+
+@console_page
+def event_results_csv(request: HttpRequest, event_id: int) -> StreamingHttpResponse:
+    _page(event_id)
+
+    def lines() -> Iterator[str]:
+        write = csv.writer(_Echo()).writerow
+        yield write(export.HEADER)
+        for row in export.rows(event_id):
+            yield write([defused(cell) for cell in row])
+
+    response = StreamingHttpResponse(lines(), content_type="text/csv; charset=utf-8")
+    response["Content-Disposition"] = f'attachment; filename="event-{event_id}.csv"'
+    return response

@@ -1,0 +1,122 @@
+"""The homeowner's own pages: what is planned for my home, and how to say no."""
+
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from base import clock
+from base.refusal import Refused
+from dr_events import operations
+from dr_events.queries import home as queries
+from dr_events.queries.home import HomeEvent, Leaving
+from dr_events.states import OptOutVia
+from enrollments import operations as enrolling
+from enrollments import vendor_session
+from people.access import actor_of, homeowner_page
+from people.models import User
+
+AT_CARRIER = " An event is already at Carrier; to stop it, press Override on the wall control."
+
+
+def _me(request: HttpRequest) -> User:
+    assert isinstance(request.user, User)  # noqa: S101 (homeowner_page saw to it)
+    return request.user
+
+
+def _event(request: HttpRequest, dispatch_id: int) -> HomeEvent:
+    """Somebody else's event answers exactly as one that does not exist."""
+    found = queries.my_event(_me(request), dispatch_id, now=clock.now())
+    if found is None:
+        raise Http404
+    return found
+
+
+def _enrollment(request: HttpRequest, enrollment_id: int) -> Leaving:
+    found = queries.my_enrollment(_me(request), enrollment_id, now=clock.now())
+    if found is None:
+        raise Http404
+    return found
+
+
+@homeowner_page
+@require_safe
+def my_home(request: HttpRequest) -> HttpResponse:
+    page = queries.home_page(_me(request), now=clock.now())
+    zones = [item.zone for item in (*page.enrolled, *page.ahead, *page.past)]
+    return render(request, "home/home.html", {"page": page, "zone": zones[0] if zones else ""})
+
+
+@homeowner_page
+@require_http_methods(["GET", "HEAD", "POST"])
+def opt_out(request: HttpRequest, dispatch_id: int) -> HttpResponse:
+    """GET shows what saying no does now, POST says it: a mail scanner that opens links says
+    nothing."""
+    event = _event(request, dispatch_id)
+    if request.method != "POST":
+        return render(request, "home/opt_out.html", {"event": event, "zone": event.zone})
+    try:
+        in_time = operations.opt_out(
+            dispatch_id=dispatch_id,
+            via=OptOutVia.HOME_PAGE,
+            actor=actor_of(request),
+            now=clock.now(),
+        )
+    except Refused as no:
+        event = _event(request, dispatch_id)
+        context = {"event": event, "zone": event.zone, "problem": str(no)}
+        return render(request, "home/opt_out.html", context, status=409)
+    if in_time:
+        messages.success(request, f"You said no to {event.name}. Nothing is sent to your home.")
+    else:
+        messages.warning(
+            request,
+            f"We noted your no to {event.name}, but Carrier already has it. To stop it, press "
+            "Override on your wall control.",
+        )
+    return redirect("my_home")
+
+
+@homeowner_page
+@require_POST
+def pause_system(request: HttpRequest, enrollment_id: int) -> HttpResponse:
+    mine = _enrollment(request, enrollment_id)
+    if enrolling.pause(enrollment_id=enrollment_id, actor=actor_of(request), now=clock.now()):
+        text = f"{mine.system} is paused. It gets no events until you resume it."
+        if mine.at_carrier:
+            text += (
+                " One event is already at Carrier; press Override on the wall control to stop it."
+            )
+        messages.success(request, text)
+    return redirect("my_home")
+
+
+@homeowner_page
+@require_POST
+def resume_system(request: HttpRequest, enrollment_id: int) -> HttpResponse:
+    mine = _enrollment(request, enrollment_id)
+    if enrolling.resume(enrollment_id=enrollment_id, actor=actor_of(request), now=clock.now()):
+        messages.success(request, f"{mine.system} takes part again.")
+    return redirect("my_home")
+
+
+@homeowner_page
+@require_http_methods(["GET", "HEAD", "POST"])
+def withdraw_system(request: HttpRequest, enrollment_id: int) -> HttpResponse:
+    """Asks once, then it counts at once; with the last system the tokens are destroyed."""
+    mine = _enrollment(request, enrollment_id)
+    if request.method != "POST":
+        return render(request, "home/withdraw.html", {"mine": mine})
+    actor, now = actor_of(request), clock.now()
+    if enrolling.withdraw(enrollment_id=enrollment_id, actor=actor, now=now):
+        text = f"{mine.system} has left {mine.program}. It gets no more events."
+        idle = queries.idle_grant(enrollment_id)
+        if idle is not None:
+            vendor_session.disconnect(grant_id=idle, actor=actor, now=now)
+            text += " Our permission at Carrier is destroyed."
+        if mine.at_carrier:
+            text += (
+                " One event is already at Carrier; press Override on the wall control to stop it."
+            )
+        messages.success(request, text)
+    return redirect("my_home")

@@ -1,0 +1,259 @@
+"""Pages on the way into a program. Each one: translate in, one call down, translate back."""
+
+from typing import Any
+
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.views.decorators.http import require_GET, require_POST, require_safe
+from django_htmx.http import HttpResponseClientRefresh
+
+from base import clock
+from base.refusal import Refused
+from enrollments import operations, queries, rules, vendor_session
+from enrollments.forms import AgreeForm, ChooseForm
+from enrollments.models import Program
+from enrollments.queries import Journey, ProgramPage
+from enrollments.states import GrantState
+from people.access import actor_of, homeowner_page
+from people.models import User
+
+# How the answer from Carrier turned out, by the code of the refusal, as an HTTP status.
+CALLBACK_STATUS = {"linked-elsewhere": 409, "code-refused": 409, "scopes-missing": 200}
+STEPS = ("consent", "connect", "choose", "done")
+
+
+def _page(slug: str) -> ProgramPage:
+    page = queries.program_page(slug)
+    if page is None:
+        raise Http404
+    return page
+
+
+def _me(request: HttpRequest) -> User:
+    assert isinstance(request.user, User)  # noqa: S101 (homeowner_page saw to it)
+    return request.user
+
+
+@require_safe
+def landing(request: HttpRequest) -> HttpResponse:
+    """What is on offer, for anybody."""
+    return render(request, "enrollments/landing.html", {"programs": queries.open_programs()})
+
+
+@require_safe
+def program(request: HttpRequest, slug: str) -> HttpResponse:
+    """What a program asks and gives, in full, before anybody has to sign up."""
+    page = _page(slug)
+    return render(
+        request,
+        "enrollments/program.html",
+        {"page": page, "program": page.program, "zone": page.program.time_zone},
+    )
+
+
+# --- the journey ------------------------------------------------------------------------------
+@homeowner_page
+@require_safe
+def join(request: HttpRequest, slug: str) -> HttpResponse:
+    """Continue where this person stopped, on any device."""
+    page = _page(slug)
+    journey = queries.journey(_me(request), page.program)
+    if request.htmx:  # type: ignore[attr-defined]
+        return _poll(request, page, journey)
+    return _step(request, page, journey)
+
+
+def _poll(request: HttpRequest, page: ProgramPage, journey: Journey) -> HttpResponse:
+    """The page asks for itself while a home is being read: nothing new, news, or all done."""
+    grant = journey.grant
+    if grant is None or grant.state != GrantState.ACTIVE or grant.sync_due_at is None:
+        return HttpResponseClientRefresh()
+    if request.GET.get("failures") == str(grant.sync_failures):
+        return HttpResponse(status=204)
+    context = {"program": page.program, "journey": journey}
+    return render(request, "enrollments/partials/checking.html", context)
+
+
+def _step(
+    request: HttpRequest,
+    page: ProgramPage,
+    journey: Journey,
+    *,
+    form: AgreeForm | ChooseForm | None = None,
+    problem: str = "",
+    status: int = 200,
+) -> HttpResponse:
+    closed = page.why_closed if journey.step in ("consent", "connect") else ""
+    here = {"relink": "connect", "reading": "connect"}.get(journey.step, journey.step)
+    cards = journey.systems
+    context: dict[str, Any] = {
+        "page": page,
+        "program": page.program,
+        "zone": page.program.time_zone,
+        "journey": journey,
+        "step_number": STEPS.index(here) + 1,
+        "form": form,
+        "problem": problem,
+        "scopes": list(rules.SCOPE_SENTENCES.values()),
+        "mine": [c for c in cards if c.enrollment_id and c.program_name == page.program.name],
+        "elsewhere": [c for c in cards if c.enrollment_id and c.program_name != page.program.name],
+        "free": [c for c in cards if not c.enrollment_id and not c.obstacle],
+        "blocked": [c for c in cards if not c.enrollment_id and c.obstacle],
+        "checking": bool(journey.grant and journey.grant.sync_due_at),
+    }
+    template = "closed" if closed else journey.step
+    return render(request, f"enrollments/join_{template}.html", context, status=status)
+
+
+@homeowner_page
+@require_POST
+def join_agree(request: HttpRequest, slug: str) -> HttpResponse:
+    page = _page(slug)
+    user = _me(request)
+    form = AgreeForm(request.POST)
+    journey = queries.journey(user, page.program)
+    if journey.step != "consent":  # pressed twice, or agreed on another device
+        return redirect("join", slug=slug)
+    if not form.is_valid():
+        return _step(request, page, journey, form=form, status=422)
+    try:
+        operations.agree(
+            user=user,
+            program=page.program,
+            version=form.cleaned_data["version"],
+            actor=actor_of(request),
+            now=clock.now(),
+        )
+    except Refused as no:
+        return _step(request, page, journey, problem=str(no), status=422)
+    return redirect("join", slug=slug)
+
+
+@homeowner_page
+@require_POST
+def join_connect(request: HttpRequest, slug: str) -> HttpResponse:
+    """Off to Carrier's sign-in, with a state that only this session can bring back."""
+    page = _page(slug)
+    state, verifier, address = vendor_session.start()
+    try:
+        operations.begin_link(
+            user=_me(request),
+            program=page.program,
+            state=state,
+            session=_session(request),
+            verifier=verifier,
+            real_now=timezone.now(),
+        )
+    except Refused as no:
+        messages.error(request, str(no))
+        return redirect("join", slug=slug)
+    return HttpResponseRedirect(address)
+
+
+def _session(request: HttpRequest) -> str:
+    if not request.session.session_key:
+        request.session.save()
+    return str(request.session.session_key)
+
+
+@homeowner_page
+@require_POST
+def join_check(request: HttpRequest, slug: str) -> HttpResponse:
+    """Ask Carrier again, now."""
+    page = _page(slug)
+    operations.ask_for_sync(user=_me(request), real_now=timezone.now())
+    if request.POST.get("back") == "home":
+        messages.info(request, "We are asking Carrier again. Reload this page in a few seconds.")
+        return redirect("my_home")
+    return redirect("join", slug=page.program.slug)
+
+
+@homeowner_page
+@require_POST
+def join_enroll(request: HttpRequest, slug: str) -> HttpResponse:
+    page = _page(slug)
+    user = _me(request)
+    form = ChooseForm(request.POST)
+    if not form.is_valid():
+        return _choose_again(request, page, form.errors["system"][0])
+    try:
+        operations.enroll(
+            user=user,
+            program=page.program,
+            system_ids=form.cleaned_data["system"],
+            actor=actor_of(request),
+            now=clock.now(),
+        )
+    except Refused as no:
+        journey = queries.journey(user, page.program)
+        enrolled = {card.id for card in journey.systems if card.enrollment_id}
+        if journey.step == "done" and enrolled.issuperset(form.cleaned_data["system"]):
+            return redirect("join", slug=slug)  # pressed twice
+        return _choose_again(request, page, str(no))
+    return redirect("join", slug=slug)
+
+
+def _choose_again(request: HttpRequest, page: ProgramPage, problem: str) -> HttpResponse:
+    journey = queries.journey(_me(request), page.program)
+    return _step(request, page, journey, problem=problem, status=422)
+
+
+# --- the answer from Carrier ------------------------------------------------------------------
+@require_GET
+def connect_callback(request: HttpRequest) -> HttpResponse:
+    """Carrier sends the homeowner back here. The address holds a code: it is never cached and
+    never passed on to another site."""
+    response = _callback(request)
+    response["Referrer-Policy"] = "no-referrer"
+    response["Cache-Control"] = "no-store"
+    return response
+
+
+def _callback(request: HttpRequest) -> HttpResponse:
+    user = request.user
+    if not isinstance(user, User):
+        return _no_connection(request, None, "state", status=400)
+    attempt = operations.take_link_attempt(
+        user=user,
+        state=request.GET.get("state", ""),
+        session=request.session.session_key or "",
+        real_now=timezone.now(),
+    )
+    if attempt is None:
+        return _no_connection(request, None, "state", status=400)
+    error = request.GET.get("error")
+    if error == "access_denied":
+        return _no_connection(request, attempt.program, "denied", status=200)
+    code = request.GET.get("code", "")
+    if error is not None or not code:
+        # What Carrier wrote beside it is for developers, and anybody could have written it.
+        return _no_connection(request, attempt.program, "trouble", status=502)
+    try:
+        username, tokens = vendor_session.redeem(code=code, verifier=attempt.verifier)
+        operations.link(
+            user=user,
+            carrier_username=username,
+            tokens=tokens,
+            actor=actor_of(request),
+            now=clock.now(),
+            real_now=timezone.now(),
+        )
+    except operations.LinkedElsewhere as no:
+        return _refused(request, attempt.program, "linked-elsewhere", str(no))
+    except Refused as no:
+        return _refused(request, attempt.program, no.code, str(no))
+    return redirect("join", slug=attempt.program.slug)
+
+
+def _refused(request: HttpRequest, to: Program, code: str, sentence: str) -> HttpResponse:
+    status = CALLBACK_STATUS.get(code, 502)
+    return _no_connection(request, to, code, status=status, sentence=sentence)
+
+
+def _no_connection(
+    request: HttpRequest, to: Program | None, what: str, *, status: int, sentence: str = ""
+) -> HttpResponse:
+    context = {"what": what, "program": to, "sentence": sentence}
+    return render(request, "enrollments/not_connected.html", context, status=status)

@@ -1,0 +1,64 @@
+"""Make a partner's client, give it programs, or give it a new secret."""
+
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from base import clock
+from base.refusal import Refused
+from people.operations import Actor
+from portal.partners import clients
+
+SHELL = Actor("command:partner_client")
+
+
+class Command(BaseCommand):
+    help = "Make a partner's API client, grant it programs, or rotate its secret."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        acts = parser.add_subparsers(dest="act", required=True)
+        create = acts.add_parser("create", help="a new client; prints id and secret once")
+        create.add_argument("name", help="the partner, as operators will read it")
+        create.add_argument("--program", action="append", default=[], help="slug; repeatable")
+        create.add_argument("--read-only", action="store_true", help="may not plan events")
+        rotate = acts.add_parser("rotate", help="a new secret; the old one ends at once")
+        rotate.add_argument("client_id")
+        rotate.add_argument(
+            "--end-tokens", action="store_true", help="also end tokens issued so far (a leak)"
+        )
+        grant = acts.add_parser("grant", help="more programs for a client")
+        grant.add_argument("client_id")
+        grant.add_argument("--program", action="append", required=True, help="slug; repeatable")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        try:
+            made = self._act(options)
+        except Refused as no:
+            raise CommandError(str(no)) from None
+        if made:
+            self.stdout.write(f"client id:     {made.client_id}")
+            self.stdout.write(f"client secret: {made.secret}")
+            self.stderr.write("The secret is shown this once; only its hash is kept.")
+
+    def _act(self, options: dict[str, Any]) -> clients.Credentials | None:
+        now = clock.now()
+        if options["act"] == "create":
+            return clients.create(
+                name=options["name"],
+                slugs=options["program"],
+                read_only=options["read_only"],
+                actor=SHELL,
+                now=now,
+            )
+        if options["act"] == "rotate":
+            return clients.rotate(
+                client_id=options["client_id"],
+                end_tokens=options["end_tokens"],
+                actor=SHELL,
+                now=now,
+            )
+        clients.grant(
+            client_id=options["client_id"], slugs=options["program"], actor=SHELL, now=now
+        )
+        self.stdout.write("Granted.")
+        return None

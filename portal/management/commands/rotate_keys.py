@@ -1,0 +1,27 @@
+"""Seal every stored token with the newest key."""
+
+from collections import Counter
+from typing import Any
+
+from django.core.management.base import BaseCommand
+
+from enrollments.operations import reseal_batch
+from enrollments.queries import keys_in_use
+
+BATCH = 500
+
+
+class Command(BaseCommand):
+    help = "Seal every token with the first of TOKEN_KEYS; may be stopped and started at any time."
+
+    def handle(self, **_: Any) -> None:
+        after, sealed = 0, 0
+        while True:
+            last, count = reseal_batch(after=after, limit=BATCH)
+            if last is None:
+                break
+            after, sealed = last, sealed + count
+        self.stdout.write(f"{sealed} grants were sealed again.")
+        used: Counter[str] = keys_in_use()
+        for key, tokens in sorted(used.items()):
+            self.stdout.write(f"key {key}: {tokens} tokens")

@@ -1,0 +1,229 @@
+"""Partner clients and their tokens: who gets one, where, and what it opens."""
+
+import base64
+from datetime import timedelta
+from io import StringIO
+
+import pytest
+from allauth.idp.oidc.models import Client, Token
+from django.core.management import CommandError, call_command
+from django.test import Client as Browser
+from django.utils import timezone
+
+from enrollments.api.who import EVENTS, READ
+from enrollments.models import PartnerGrant
+from people.models import ActivityEntry
+from people.operations import Actor
+from portal.partners import clients
+from tests import cast
+
+pytestmark = pytest.mark.django_db
+TOKEN = "/identity/o/api/token"
+SHELL = Actor("user:test")
+
+
+@pytest.fixture
+def made():
+    cast.program()
+    return clients.create(
+        name="Leap", slugs=["summer-peak"], read_only=False, actor=SHELL, now=cast.MORNING
+    )
+
+
+def basic(client_id, secret):
+    pair = base64.b64encode(f"{client_id}:{secret}".encode()).decode()
+    return {"HTTP_AUTHORIZATION": f"Basic {pair}"}
+
+
+def ask(made, secret=None, **fields):
+    form = {"grant_type": "client_credentials", "scope": f"{READ} {EVENTS}"} | fields
+    return Browser().post(TOKEN, form, **basic(made.client_id, secret or made.secret))
+
+
+def programs(token):
+    return Browser().get("/api/v1/programs/", HTTP_AUTHORIZATION=f"Bearer {token}")
+
+
+def test_token_by_basic_authentication(made):
+    answer = ask(made)
+    assert answer.status_code == 200
+    assert answer["Cache-Control"] == "no-store"
+    body = answer.json()
+    assert {name: body[name] for name in ("token_type", "expires_in", "scope")} == {
+        "token_type": "Bearer",
+        "expires_in": 3600,
+        "scope": "offpeak.read offpeak.events",
+    }
+    assert programs(body["access_token"]).status_code == 200
+
+
+def test_token_by_post_authentication(made):
+    form = {"client_id": made.client_id, "client_secret": made.secret}
+    answer = Browser().post(TOKEN, form | {"grant_type": "client_credentials"})
+    assert answer.status_code == 200
+    assert answer.json()["scope"] == "offpeak.read"  # the least, when none is asked for
+
+
+def test_wrong_secret_is_401(made):
+    answer = ask(made, secret="wrong")
+    assert (answer.status_code, answer.json()) == (401, {"error": "invalid_client"})
+    assert Token.objects.count() == 0
+
+
+def test_scope_the_client_does_not_have_is_refused(made):
+    answer = ask(made, scope="openid")
+    assert (answer.status_code, answer.json()["error"]) == (400, "invalid_scope")
+
+
+@pytest.mark.parametrize("grant_type", ["authorization_code", "refresh_token", "password"])
+def test_client_credentials_is_the_only_way(made, grant_type):
+    answer = ask(made, grant_type=grant_type, code="x", refresh_token="x", redirect_uri="http://x")
+    assert answer.status_code in (400, 401)
+    assert Token.objects.count() == 0
+
+
+def test_secret_and_token_are_kept_as_hashes(made):
+    token = ask(made).json()["access_token"]
+    client, kept = Client.objects.get(), Token.objects.get()
+    assert client.secret.startswith("argon2$")
+    assert client.get_grant_types() == ["client_credentials"]
+    assert client.get_response_types() == []
+    assert made.secret not in str(client.__dict__)
+    assert token not in str(kept.__dict__)
+    assert made.secret not in repr(made)
+
+
+@pytest.mark.parametrize(
+    ("header", "challenge"),
+    [
+        (None, 'Bearer realm="offpeak"'),
+        ("Basic eDp5", 'Bearer realm="offpeak"'),
+        ("Bearer nonsense", 'Bearer realm="offpeak", error="invalid_token"'),
+    ],
+)
+def test_without_a_good_token_401(made, header, challenge):
+    headers = {"HTTP_AUTHORIZATION": header} if header else {}
+    # Not even a body that is no JSON is looked at before the caller is known.
+    for answer in (
+        Browser().get("/api/v1/programs/", **headers),
+        Browser().post("/api/v1/events/", "{", "application/json", **headers),
+        Browser().get("/api/v1/nowhere/", **headers),
+    ):
+        assert answer.status_code == 401
+        assert answer["WWW-Authenticate"] == challenge
+        assert answer["Content-Type"] == "application/problem+json"
+        assert answer["Cache-Control"] == "no-store"
+        assert answer.json() == {
+            "type": "/problems/unauthenticated",
+            "title": "An access token is needed",
+            "status": 401,
+            "detail": "Send a valid access token in the header Authorization: Bearer.",
+        }
+
+
+def test_a_token_ends(made):
+    token = ask(made).json()["access_token"]
+    Token.objects.update(expires_at=timezone.now() - timedelta(seconds=1))
+    assert programs(token).status_code == 401
+    Token.objects.update(expires_at=timezone.now() + timedelta(hours=1))
+    assert programs(token).status_code == 200
+    form = {"token": token, "client_id": made.client_id, "client_secret": made.secret}
+    assert Browser().post("/identity/o/api/revoke", form).status_code == 200
+    assert programs(token).status_code == 401
+
+
+@pytest.mark.parametrize("what", ["person", "grant", "public", "deleted", "address"])
+def test_a_token_that_is_not_a_partners_opens_nothing(made, what):
+    token = ask(made).json()["access_token"]
+    if what == "person":
+        Token.objects.update(user=cast.operator())
+    elif what == "grant":
+        Client.objects.update(grant_types="authorization_code")
+    elif what == "public":
+        Client.objects.update(type=Client.Type.PUBLIC)
+    elif what == "deleted":
+        Client.objects.all().delete()
+    else:
+        Token.objects.update(data={"resources": ["https://elsewhere.example/"]})
+    assert programs(token).status_code == 401
+
+
+def test_a_token_in_the_address_or_the_body_is_none(made):
+    token = ask(made).json()["access_token"]
+    assert Browser().get(f"/api/v1/programs/?access_token={token}").status_code == 401
+    answer = Browser().post("/api/v1/events/", {"access_token": token})
+    assert answer.status_code == 401
+
+
+def test_a_persons_session_opens_no_api(made):
+    browser = Browser()
+    browser.force_login(cast.operator(), "allauth.account.auth_backends.AuthenticationBackend")
+    assert browser.get("/api/v1/programs/").status_code == 401
+
+
+def test_discovery_offers_what_partners_can_use():
+    found = Browser().get("/.well-known/openid-configuration").json()
+    assert found == {
+        "issuer": "http://testserver",
+        "token_endpoint": "http://testserver/identity/o/api/token",
+        "revocation_endpoint": "http://testserver/identity/o/api/revoke",
+        "jwks_uri": "http://testserver/.well-known/jwks.json",
+        "scopes_supported": ["offpeak.read", "offpeak.events"],
+        "grant_types_supported": ["client_credentials"],
+        "response_types_supported": [],
+        "token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post"],
+        "id_token_signing_alg_values_supported": ["RS256"],
+        "subject_types_supported": ["public"],
+    }
+
+
+def command(*words):
+    out, err = StringIO(), StringIO()
+    call_command("partner_client", *words, stdout=out, stderr=err)
+    return [line.split()[-1] for line in out.getvalue().splitlines()]
+
+
+def test_command_makes_rotates_and_grants():
+    cast.program()
+    cast.program("Winter Peak")
+    client_id, secret = command("create", "Leap", "--program", "summer-peak")
+    first = clients.Credentials(client_id, secret)
+    token = ask(first).json()["access_token"]
+    assert [one["slug"] for one in programs(token).json()["items"]] == ["summer-peak"]
+
+    command("grant", client_id, "--program", "winter-peak", "--program", "summer-peak")
+    slugs = [one["slug"] for one in programs(token).json()["items"]]
+    assert slugs == ["summer-peak", "winter-peak"]
+
+    _, new = command("rotate", client_id)
+    assert new != secret
+    assert ask(first).status_code == 401
+    assert ask(clients.Credentials(client_id, new)).status_code == 200
+    assert programs(token).status_code == 200  # work that runs is not torn down
+
+    command("rotate", client_id, "--end-tokens")
+    assert programs(token).status_code == 401
+    entries = list(ActivityEntry.objects.order_by("id"))
+    assert [entry.verb for entry in entries] == [
+        "partner-create",
+        "partner-grant",
+        "partner-grant",
+        "partner-rotate",
+        "partner-rotate",
+    ]
+    assert {entry.subject for entry in entries} == {f"client:{client_id}"}
+    assert secret not in str([entry.detail for entry in entries])
+
+
+def test_command_says_no_and_makes_nothing():
+    with pytest.raises(CommandError, match="There is no program nowhere"):
+        command("create", "Leap", "--program", "nowhere")
+    with pytest.raises(CommandError, match="There is no client nobody"):
+        command("rotate", "nobody")
+    assert Client.objects.count() == PartnerGrant.objects.count() == 0
+
+
+def test_read_only_client_gets_no_other_scope():
+    cast.program()
+    client_id, secret = command("create", "Meter", "--program", "summer-peak", "--read-only")
+    assert ask(clients.Credentials(client_id, secret)).json()["error"] == "invalid_scope"
