@@ -26,6 +26,10 @@ METHODS = frozenset({"GET", "POST"})
 LOOK_AGAIN_S = 0.1
 """A last look older than this, in seconds, is repeated when the connection is ready at last."""
 
+# An idle connection older than this, in seconds, is not used again: the longer it lies, the more
+# likely the server has just closed it, and a POST on a dying connection ends UNKNOWN.
+MAX_IDLE_S = 30
+
 
 class Outcome(enum.Enum):
     """What is known about the effect of one request."""
@@ -51,8 +55,8 @@ class Outgoing:
 class Answer:
     """What became of one request.
 
-    `status` can be set beside UNKNOWN: the answer began and broke off. `retry_after` is libcurl's
-    reading of the header in seconds, as text. `error` never holds a header, a body or an address.
+    `status` can be set beside UNKNOWN: the answer began and broke off. `retry_after` and `allow`
+    are those headers as they came, from 400 up. `error` never holds a header, a body or an address.
     """
 
     key: int
@@ -126,6 +130,7 @@ class Lane:
             (pycurl.CAINFO, limits.ca_bundle or DEFAULT_CA_BUNDLE_PATH),
             (pycurl.CONNECTTIMEOUT_MS, round(limits.connect_timeout_s * 1000)),
             (pycurl.TIMEOUT_MS, round(limits.total_timeout_s * 1000)),
+            (pycurl.MAXAGE_CONN, MAX_IDLE_S),
             # Since libcurl 8.4 also a limit on what really arrives, announced or not.
             (pycurl.MAXFILESIZE, limits.max_body_bytes),
             (pycurl.USERAGENT, USER_AGENT),
@@ -190,8 +195,7 @@ class Lane:
             error = f"curl {code}: {_said(code)}; the request may have taken effect"
         retry_after = allow = None
         if status >= 400:
-            seconds = getinfo(pycurl.RETRY_AFTER)
-            retry_after = str(seconds) if seconds else None
+            retry_after = _header(self._lines, b"retry-after")
             allow = _header(self._lines, b"allow")
         chunks = self._chunks
         return Answer(

@@ -35,10 +35,6 @@ _EVENTS = {
 }
 _TROUBLE = select.POLLERR | select.POLLHUP
 
-# An idle connection older than this, in seconds, is not used again: the longer it lies, the more
-# likely the server has just closed it, and a POST on a dying connection ends UNKNOWN.
-_MAX_IDLE_S = 30
-
 
 class Fanout:
     """The thread, the curl multi and its lanes (one lane = one request in flight).

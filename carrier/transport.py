@@ -164,7 +164,8 @@ class BoundedAdapter(HTTPAdapter):
             response = super().send(
                 request,
                 stream=True,
-                timeout=(config.connect_timeout_s, config.total_timeout_s),
+                # The read limit is only a backstop for the watch, which counts the whole call.
+                timeout=(config.connect_timeout_s, config.total_timeout_s + 1.0),
                 verify=config.ca_bundle or True,
             )
             _read_body(response, config.max_body_bytes)

@@ -34,6 +34,7 @@ class Options:
     persona_shares: dict[str, float]
     finished_h: float
     faults_file: Path | None
+    state_file: Path | None
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -59,6 +60,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--persona", action="append", default=[], metavar="NAME=SHARE", help="change one share")
     add("--finished-h", type=float, default=48.0, help="how long ended events stay listed")
     add("--faults-file", type=Path, help="what PUT /_sandbox/faults takes, for the start")
+    add("--state-file", type=Path, help="kept across restarts: consents, tokens, events")
     return parser
 
 
@@ -87,5 +89,5 @@ def parse(arguments: Sequence[str] | None = None) -> Options:
         redirect_uris=tuple(uris), admin_key=given.admin_key, clock_file=given.clock_file,
         timezone=given.timezone, access_ttl_s=given.access_ttl_s, code_ttl_s=given.code_ttl_s,
         ledger_file=given.ledger_file, scenario=given.scenario, persona_shares=changes,
-        finished_h=given.finished_h, faults_file=given.faults_file,
+        finished_h=given.finished_h, faults_file=given.faults_file, state_file=given.state_file,
     )  # fmt: skip

@@ -157,7 +157,7 @@ def changed_plan(plan: Plan, patch: Node, traits: SystemTraits, since: float, lo
     zone_box = patch.get("zones")
     for node in many(zone_box.get("zone") if isinstance(zone_box, dict) else None):
         slot = id_of(node)
-        if not slot.isdigit() or not 1 <= int(slot) <= 8:
+        if len(slot) != 1 or slot not in "12345678":
             raise Malformed("a zone needs an id from 1 to 8")
         if int(slot) <= len(zones):
             zones[int(slot) - 1] = _changed_zone(
@@ -201,7 +201,7 @@ def _changed_zone(
 def _until(otmr: str, local: float) -> float:
     """Seconds from the local time to the next HH:MM."""
     hours, colon, minutes = otmr.partition(":")
-    if not colon or not hours.isdigit() or not minutes.isdigit():
+    if len(otmr) > 5 or not colon or not hours.isdecimal() or not minutes.isdecimal():
         raise Malformed("otmr must be HH:MM")
     return (int(hours) * 3600 + int(minutes) * 60 - local) % 86400
 

@@ -10,17 +10,20 @@ import asyncio
 import gc
 import signal
 import sys
+from pathlib import Path
 
 import orjson
 from aiohttp import web
 
 from carrier_sandbox.admin import Admin
 from carrier_sandbox.api import Api
+from carrier_sandbox.keeping import load, save
 from carrier_sandbox.oauth import OAuth
 from carrier_sandbox.options import Options
 from carrier_sandbox.sandbox import Sandbox
 
 FLUSH_S = 0.5
+KEEP_S = 5.0
 
 
 class Doors:
@@ -64,9 +67,20 @@ async def _flush_for_ever(sandbox: Sandbox) -> None:
         sandbox.ledger.flush()
 
 
+async def _keep_for_ever(sandbox: Sandbox, path: Path) -> None:
+    seen = -1
+    while True:
+        if len(sandbox.ledger.entries) != seen:
+            seen = len(sandbox.ledger.entries)
+            save(sandbox, path)
+        await asyncio.sleep(KEEP_S)
+
+
 async def serve(options: Options) -> None:
     """Listen until TERM or INT."""
     sandbox = Sandbox(options)
+    if options.state_file is not None:
+        load(sandbox, options.state_file)
     doors = Doors(sandbox)
     if options.faults_file is not None:
         given = orjson.loads(options.faults_file.read_bytes())
@@ -92,8 +106,13 @@ async def serve(options: Options) -> None:
         f"homes={options.homes} seed={options.seed} scenario={options.scenario}\n"
     )
     sys.stdout.flush()
-    flusher = asyncio.create_task(_flush_for_ever(sandbox))
+    chores = [asyncio.create_task(_flush_for_ever(sandbox))]
+    if options.state_file is not None:
+        chores.append(asyncio.create_task(_keep_for_ever(sandbox, options.state_file)))
     await stop.wait()
-    flusher.cancel()
+    for chore in chores:
+        chore.cancel()
     await runner.cleanup()
     sandbox.ledger.flush()
+    if options.state_file is not None:
+        save(sandbox, options.state_file)

@@ -125,6 +125,10 @@ class World:
         found = (self.system(serial_of(self.seed, number)) for number in numbers)
         return [system for system in found if system is not None]
 
+    def restore(self, systems: list[System]) -> None:
+        """Take over systems an earlier process knew."""
+        self._systems.update((system.serial, system) for system in systems)
+
     def touched(self) -> Iterator[System]:
         """Every system anybody has asked for so far, in order of number."""
         return iter(sorted(self._systems.values(), key=lambda system: system.number))

@@ -1,5 +1,6 @@
 """Events for partners: the very operations the console calls."""
 
+from collections.abc import Iterable
 from typing import Any, ClassVar
 
 from django.db import transaction
@@ -13,13 +14,14 @@ from base import clock
 from base.refusal import Refused
 from dr_events import dispatch, operations
 from dr_events.models import Event
-from dr_events.queries import pages, partner
-from dr_events.states import EventState
+from dr_events.queries import candidates, pages, partner
+from dr_events.states import EventState, Reason
 from dr_events.states import Response as Reaction
 from enrollments.api import desk
 from enrollments.api.fields import Moment, Number, Text, Whole, number, utc
 from enrollments.api.views import granted_program
 from enrollments.api.who import EVENTS, READ
+from enrollments.models import Program
 from people.operations import Actor
 
 # What each response reads; anything beside it would be sent to the home unread and unchecked.
@@ -65,6 +67,14 @@ class EventBody(desk.Strict):
         return wish
 
 
+class NobodyLeft(Refused):
+    """An empty target, with what the console shows beside it: who is left out and why."""
+
+    def __init__(self, refused: Refused, left_out: list[dict[str, Any]]) -> None:
+        super().__init__(str(refused), code=refused.code)
+        self.extra = {"left_out": left_out}
+
+
 class Events(desk.PartnerView):
     scopes: ClassVar[dict[str, str]] = {"GET": READ, "POST": EVENTS}
 
@@ -92,13 +102,7 @@ class Events(desk.PartnerView):
         wish = desk.body(request, EventBody)
         program = granted_program(request, wish.pop("program"))
         wish["postal_codes"] = tuple(wish["postal_codes"])
-        actor, now = _actor(request), clock.now()
-        # All or nothing: a draft nobody asked for must not stay behind a refused submit.
-        with transaction.atomic():
-            draft = operations.draft(
-                program=program, wish=operations.Draft(**wish), actor=actor, now=now
-            )
-            event = dispatch.submit(event_id=draft.pk, actor=actor, now=now)
+        event = _plan(program, operations.Draft(**wish), _actor(request))
         place = reverse("api-event", kwargs={"event_id": event.wire_id}, request=request)
         return Response(_event(request, event), status=201, headers={"Location": place})
 
@@ -154,14 +158,31 @@ class Results(desk.PartnerView):
                 "said_no_late": tally.said_no_late,
                 "delivery": tally.delivery,
                 "participation": tally.participation,
-                "left_out": [
-                    {"code": reason.value, "detail": reason.label, "systems": count}
-                    for reason, count in tally.left_out.items()
-                ],
+                "left_out": _left_out(tally.left_out.items()),
                 "first_sent_at": utc(tally.first_sent_at),
                 "last_accepted_at": utc(tally.last_accepted_at),
             }
         )
+
+
+def _plan(program: Program, wish: operations.Draft, actor: Actor) -> Event:
+    """Draft and submit, all or nothing: a draft nobody asked for must not stay behind a no."""
+    now = clock.now()
+    try:
+        with transaction.atomic():
+            draft = operations.draft(program=program, wish=wish, actor=actor, now=now)
+            return dispatch.submit(event_id=draft.pk, actor=actor, now=now)
+    except Refused as no:
+        if no.code != "empty-target":
+            raise
+        preview = candidates.preview(operations.unsaved(program, wish))
+        raise NobodyLeft(no, _left_out(preview.left_out)) from None
+
+
+def _left_out(counts: Iterable[tuple[Reason, int]]) -> list[dict[str, Any]]:
+    return [
+        {"code": reason.value, "detail": reason.label, "systems": count} for reason, count in counts
+    ]
 
 
 def _actor(request: Request) -> Actor:

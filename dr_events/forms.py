@@ -68,13 +68,11 @@ class EventForm(forms.Form):
         label="Spread the starts over (minutes)",
         required=False,
         min_value=0,
-        max_value=60,
+        max_value=30,
         help_text="Each home starts at a random moment within this time, so that they do not all "
         "switch at once.",
     )
-    note = forms.CharField(
-        label="Message at the wall control", required=False, max_length=160
-    )
+    note = forms.CharField(label="Message at the wall control", required=False, max_length=160)
     postal_codes = forms.CharField(
         label="Only these postal codes",
         required=False,
@@ -96,10 +94,9 @@ class EventForm(forms.Form):
         # True when a typed time exists twice: the page then shows the choice.
         self.asks_fold = bool(self.is_bound and self.data.get("fold"))
         for name, field in self.fields.items():
-            if not isinstance(field.widget, forms.RadioSelect):
-                kind = "form-select" if isinstance(field, forms.ChoiceField) else "form-control"
-                field.widget.attrs["class"] = kind
-            field.widget.attrs["aria-describedby"] = f"error-{name}"
+            # The slot of a field's errors is always on the page: the live preview fills it.
+            hint = f" hint-{name}" if field.help_text else ""
+            field.widget.attrs["aria-describedby"] = f"error-{name}{hint}"
 
     @property
     def chosen(self) -> Program | None:

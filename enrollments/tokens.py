@@ -45,7 +45,7 @@ class Vault:
         nonce, ciphertext = sealed[start : start + _NONCE], sealed[start + _NONCE :]
         try:
             return cipher.decrypt(nonce, ciphertext, bound_to.encode()).decode()
-        except InvalidTag:
+        except (InvalidTag, ValueError):  # ValueError: cut off inside the nonce
             raise CannotOpen("the sealed token does not belong here") from None
 
 

@@ -12,8 +12,6 @@ from enrollments.api import views as homes
 class Nowhere(desk.PartnerView):
     """An address that does not exist answers like an id that does not exist."""
 
-    http_method_names = ["get", "head", "post", "put", "patch", "delete", "options"]
-
     def initial(self, request: Request, *args: object, **kwargs: object) -> None:
         super().initial(request, *args, **kwargs)
         raise NotFound

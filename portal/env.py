@@ -1,7 +1,8 @@
 """Reading the environment, loudly: a missing or weak value stops the start, with a sentence."""
 
 import base64
-import binascii
+import re
+from collections.abc import Sequence
 from urllib.parse import urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
@@ -19,11 +20,16 @@ def required(name: str) -> str:
     return value
 
 
-def environment() -> str:
-    value = required("ENVIRONMENT")
-    if value not in ENVIRONMENTS:
-        raise ImproperlyConfigured(f"ENVIRONMENT must be one of {', '.join(ENVIRONMENTS)}.")
+def one_of(name: str, choices: Sequence[str], *, default: str = "") -> str:
+    """The value of ``name``, one of ``choices``: a slip of the pen must not mean something else."""
+    value = str(env(name, default="")).strip() or default or required(name)
+    if value not in choices:
+        raise ImproperlyConfigured(f"{name} must be one of {', '.join(choices)}.")
     return value
+
+
+def environment() -> str:
+    return one_of("ENVIRONMENT", ENVIRONMENTS)
 
 
 def secret_key() -> str:
@@ -39,22 +45,25 @@ def secret_key() -> str:
 def token_keys() -> dict[str, bytes]:
     """TOKEN_KEYS ``id:base64,...`` as id -> 32 bytes, in order; the first one encrypts.
 
-    Raises ImproperlyConfigured when a key is malformed, repeated or the same as SECRET_KEY.
+    Raises ImproperlyConfigured when a key is malformed, repeated or taken from SECRET_KEY.
     """
+    secret = required("SECRET_KEY")
     keys: dict[str, bytes] = {}
     for entry in required("TOKEN_KEYS").split(","):
         key_id, _, encoded = entry.strip().partition(":")
         try:
             key = base64.b64decode(encoded, validate=True)
-        except binascii.Error:
+        except ValueError:
             key = b""
-        if not key_id.isalnum() or len(key_id) > 16 or len(key) != 32:
+        if not re.fullmatch("[A-Za-z0-9]{1,16}", key_id) or len(key) != 32:
             raise ImproperlyConfigured(
                 "TOKEN_KEYS must be id:base64-of-32-bytes, separated by commas, newest first."
             )
         if key_id in keys:
             raise ImproperlyConfigured(f"TOKEN_KEYS names the key {key_id} twice.")
-        if encoded in required("SECRET_KEY") or required("SECRET_KEY").encode() == key:
+        if key in keys.values():
+            raise ImproperlyConfigured(f"TOKEN_KEYS gives {key_id} the bytes of another key.")
+        if encoded.rstrip("=") in secret or key in secret.encode():
             raise ImproperlyConfigured("TOKEN_KEYS must not reuse SECRET_KEY.")
         keys[key_id] = key
     return keys
@@ -69,6 +78,11 @@ def url(name: str, *, production: bool) -> str:
     if production and parts.scheme != "https":
         raise ImproperlyConfigured(f"{name} must be https in production.")
     return value
+
+
+def optional_url(name: str, *, production: bool) -> str | None:
+    """As ``url``, or None where it is not set."""
+    return url(name, production=production) if str(env(name, default="")).strip() else None
 
 
 def origin(address: str) -> str:

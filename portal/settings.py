@@ -144,10 +144,10 @@ CARRIER = {
     "base_url": read.url("CARRIER_BASE_URL", production=PRODUCTION),
     "authorize_url": read.url("CARRIER_AUTHORIZE_URL", production=PRODUCTION),
     "token_url": read.url("CARRIER_TOKEN_URL", production=PRODUCTION),
-    "revoke_url": env("CARRIER_REVOKE_URL", default="") or None,
+    "revoke_url": read.optional_url("CARRIER_REVOKE_URL", production=PRODUCTION),
     "client_id": read.required("CARRIER_CLIENT_ID"),
     "client_secret": read.required("CARRIER_CLIENT_SECRET"),
-    "client_auth": env("CARRIER_CLIENT_AUTH", default="basic"),
+    "client_auth": read.one_of("CARRIER_CLIENT_AUTH", ("basic", "body"), default="basic"),
     "redirect_uri": f"{BASE_URL}/connect/callback/",
     "ca_bundle": env("CARRIER_CA_BUNDLE", default="") or None,
     "connect_timeout_s": env.float("CARRIER_CONNECT_TIMEOUT_S", default=3.0),
@@ -159,7 +159,9 @@ CARRIER_IN_FLIGHT = env.int("CARRIER_IN_FLIGHT", default=250)
 # not sent again before total timeout + this bound. Not public; measure it with the vendor.
 CARRIER_LATE_EFFECT_S = env.float("CARRIER_LATE_EFFECT_S", default=30.0)
 # never | after_proof | free: what may happen to a request whose answer was lost.
-CARRIER_RESEND_AFTER_UNKNOWN = env("CARRIER_RESEND_AFTER_UNKNOWN", default="after_proof")
+CARRIER_RESEND_AFTER_UNKNOWN = read.one_of(
+    "CARRIER_RESEND_AFTER_UNKNOWN", ("never", "after_proof", "free"), default="after_proof"
+)
 # Business time between two looks at a home during an event, in seconds.
 READ_BACK_EVERY_S = env.float("READ_BACK_EVERY_S", default=300.0)
 # Real seconds a claimed row belongs to its sender.

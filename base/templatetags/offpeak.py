@@ -90,7 +90,8 @@ def control(field: BoundField) -> SafeString:
     """The widget of a form field, dressed. Django itself names its hint and its errors to it."""
     kind = "form-select" if field.widget_type == "select" else "form-control"
     dressed = f"{kind} is-invalid" if field.errors else kind
-    return field.as_widget(attrs={"class": dressed})
+    # The label is always shown: a placeholder that repeats it only looks like an answer.
+    return field.as_widget(attrs={"class": dressed, "placeholder": False})
 
 
 @register.filter

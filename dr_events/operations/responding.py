@@ -35,7 +35,7 @@ def opt_out(*, dispatch_id: int, via: OptOutVia, actor: Actor, now: datetime) ->
     if row.event.ends_at <= now:
         raise Refused("This event is over; there is nothing left to opt out of.", code="over")
     if row.opted_out_at is not None:
-        return row.delivery == Delivery.SKIPPED
+        return not row.holds_slot
     in_time = bool(
         Dispatch.objects.pick(id=dispatch_id).move(
             Delivery.PLANNED,
@@ -48,6 +48,7 @@ def opt_out(*, dispatch_id: int, via: OptOutVia, actor: Actor, now: datetime) ->
     )
     if not in_time:
         Dispatch.objects.filter(id=dispatch_id).update(opted_out_at=now)
+        in_time = not row.holds_slot  # left out before, or spared: nothing of it is at Carrier
     OptOut.objects.create(
         dispatch_id=dispatch_id, at=now, via=via, actor=actor.name, in_time=in_time
     )

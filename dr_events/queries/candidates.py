@@ -1,8 +1,9 @@
 """Who would get an event, and who is left out for which reason: one statement for the preview and
 for the plan, so that what an operator was shown is what is frozen."""
 
+from calendar import monthrange
 from dataclasses import dataclass
-from datetime import datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -105,14 +106,15 @@ def _season(program: Program, start: datetime, zone: ZoneInfo) -> tuple[datetime
     """First moment of the season ``start`` lies in, and first moment after it."""
     over_new_year = program.season_from > program.season_to
     first_year = start.year - (over_new_year and f"{start:%m-%d}" < program.season_from)
-    begin = datetime.fromisoformat(f"{first_year}-{_real_day(program.season_from)}")
-    end = datetime.fromisoformat(f"{first_year + over_new_year}-{_real_day(program.season_to)}")
-    return begin.replace(tzinfo=zone), (end + timedelta(days=1)).replace(tzinfo=zone)
+    begin = _day(first_year, program.season_from)
+    end = _day(first_year + over_new_year, program.season_to) + timedelta(days=1)
+    return datetime.combine(begin, time(0), zone), datetime.combine(end, time(0), zone)
 
 
-def _real_day(month_day: str) -> str:
-    """02-29 is the last of February in most years."""
-    return "02-28" if month_day == "02-29" else month_day
+def _day(year: int, month_day: str) -> date:
+    """That day, or the last of its month: 02-29 is the 28th in most years."""
+    month, day = (int(part) for part in month_day.split("-"))
+    return date(year, month, min(day, monthrange(year, month)[1]))
 
 
 def preview(event: Event) -> Preview:

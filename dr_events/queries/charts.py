@@ -13,6 +13,7 @@ from django.db import connection
 
 from dr_events.models import Event
 from dr_events.queries.tallies import Tally
+from dr_events.rules.limits import words
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +134,10 @@ class Chart:
     bottom: int
     right: int
 
+    @property
+    def plot_height(self) -> int:
+        return self.bottom - self.top
+
 
 _LEFT, _RIGHT, _TOP, _BOTTOM = 44, 12, 26, 28
 
@@ -195,6 +200,7 @@ def _ticks(first: datetime, last: datetime) -> list[datetime]:
     return ticks
 
 
-def longest_gap(points: Sequence[Point]) -> timedelta:
-    """The longest time between two looks: how old a figure may have been."""
-    return max((b.at - a.at for a, b in pairwise(points)), default=timedelta(0))
+def longest_gap(points: Sequence[Point]) -> str:
+    """The longest time between two looks, in words: how old a figure may have been."""
+    gaps = [later.at - earlier.at for earlier, later in pairwise(points)]
+    return words(max(gaps)) if gaps else ""

@@ -4,20 +4,15 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
-from decimal import Decimal
+from itertools import groupby
 from zoneinfo import ZoneInfo
 
 from django.db.models import QuerySet
 
 from dr_events.models import Dispatch
+from dr_events.queries.home_event import OUT_OF_HAND, HomeEvent, event_of, my_event, rows_of
 from dr_events.states import (
-    FAILURES,
-    OPTED_OUT,
     Delivery,
-    EventState,
-    Participation,
-    Reason,
-    Response,
 )
 from enrollments import queries as homes
 from enrollments.models import CarrierGrant, Enrollment, Program
@@ -26,85 +21,7 @@ from enrollments.states import LIVE_ENROLLMENTS, ConsentAct, EnrollmentState, Gr
 from people.models import User
 
 PAST_SHOWN = 20
-# Carrier has the request, or may have it: it cannot be taken back from here.
-OUT_OF_HAND = frozenset({Delivery.SENDING, Delivery.UNSURE, Delivery.ACCEPTED, Delivery.CONFIRMED})
-
-
-@dataclass(frozen=True, slots=True)
-class HomeEvent:
-    """One event for one system of this home. Moments are business time; temperatures °F."""
-
-    dispatch_id: int
-    name: str
-    program: str
-    zone: str
-    starts_at: datetime
-    ends_at: datetime
-    system: str
-    unit: str
-    response: Response
-    offset_f: Decimal | None
-    cool_f: Decimal | None
-    heat_f: Decimal | None
-    own: dict[str, float | str | None]
-    note: str
-    called_off: bool
-    delivery: Delivery
-    participation: Participation
-    reason: Reason
-    opted_out_at: datetime | None
-    seen_active_at: datetime | None
-    now: datetime
-
-    @property
-    def is_over(self) -> bool:
-        return self.ends_at <= self.now
-
-    @property
-    def is_running(self) -> bool:
-        return self.starts_at <= self.now < self.ends_at
-
-    @property
-    def is_out_of_hand(self) -> bool:
-        return self.delivery in OUT_OF_HAND
-
-    @property
-    def said_no(self) -> bool:
-        return self.opted_out_at is not None or self.participation in OPTED_OUT
-
-    @property
-    def may_opt_out(self) -> bool:
-        waits = self.delivery == Delivery.PLANNED or self.is_out_of_hand
-        return waits and not self.said_no and not self.is_over and not self.called_off
-
-    @property
-    def what_now(self) -> str:
-        """One word for a page that lists what is ahead: which text stands beside the event."""
-        if self.delivery == Delivery.PLANNED:
-            return "called-off" if self.called_off else "planned"
-        if self.is_out_of_hand:
-            if self.called_off:
-                return "called-off-late"
-            return "said-no-late" if self.said_no else "sent"
-        if self.delivery == Delivery.SKIPPED and self.reason == Reason.OPTED_OUT:
-            return "said-no"
-        return "called-off" if self.delivery == Delivery.CANCELLED else "left-out"
-
-    @property
-    def truth(self) -> str:
-        """What became of it, for a past event: as the word its sentence is filed under."""
-        if self.delivery in FAILURES:
-            return "failed"
-        if self.delivery == Delivery.UNSURE or self.delivery == Delivery.SENDING:
-            return "unsure"
-        if not self.is_out_of_hand:
-            return "said-no" if self.reason == Reason.OPTED_OUT else "left-out"
-        return {
-            Participation.COMPLETED: "took-part",
-            Participation.OPTED_OUT_BEFORE: "said-no",
-            Participation.OPTED_OUT_DURING: "stopped",
-            Participation.UNREACHABLE: "unreachable",
-        }.get(self.participation, "counting")
+__all__ = ["home_page", "idle_grant", "my_enrollment", "my_event"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,8 +49,20 @@ class HomeSystem:
 
 
 @dataclass(frozen=True, slots=True)
+class EventCard:
+    """An event ahead with a line for each system of this home."""
+
+    event: HomeEvent
+    lines: tuple[HomeEvent, ...]
+
+    @property
+    def may_opt_out(self) -> bool:
+        return any(line.may_opt_out for line in self.lines)
+
+
+@dataclass(frozen=True, slots=True)
 class HomePage:
-    ahead: tuple[HomeEvent, ...]
+    ahead: tuple[EventCard, ...]
     past: tuple[HomeEvent, ...]
     enrolled: tuple[HomeSystem, ...]
     others: tuple[SystemCard, ...]
@@ -154,42 +83,8 @@ class Leaving:
     at_carrier: bool
 
 
-def _rows(user: User) -> QuerySet[Dispatch]:
-    shown = [EventState.SCHEDULED, EventState.COMPLETED, EventState.CANCELLED]
-    return Dispatch.objects.filter(system__grant__user=user, event__state__in=shown).select_related(
-        "event__program", "system"
-    )
-
-
-def _event(row: Dispatch, now: datetime) -> HomeEvent:
-    event = row.event
-    return HomeEvent(
-        dispatch_id=row.pk,
-        name=event.name,
-        program=event.program.name,
-        zone=event.program.time_zone,
-        starts_at=event.starts_at,
-        ends_at=event.ends_at,
-        system=row.system.name or row.system.serial,
-        unit=row.system.unit,
-        response=Response(event.response),
-        offset_f=event.offset_f,
-        cool_f=event.cool_f,
-        heat_f=event.heat_f,
-        own=row.system.dr_settings,
-        note=event.note,
-        called_off=event.state == EventState.CANCELLED,
-        delivery=Delivery(row.delivery),
-        participation=Participation(row.participation),
-        reason=Reason(row.reason),
-        opted_out_at=row.opted_out_at,
-        seen_active_at=row.seen_active_at,
-        now=now,
-    )
-
-
 def home_page(user: User, *, now: datetime) -> HomePage:
-    rows = _rows(user)
+    rows = rows_of(user)
     ahead = rows.filter(event__ends_at__gt=now).exclude(delivery=Delivery.WITHHELD)
     past = rows.filter(event__ends_at__lte=now)
     cards = homes.systems_of(user)
@@ -198,9 +93,9 @@ def home_page(user: User, *, now: datetime) -> HomePage:
     joining = _joining(user, joined)
     open_now = homes.open_programs()
     return HomePage(
-        ahead=tuple(_event(row, now) for row in ahead.order_by("event__starts_at", "system__name")),
+        ahead=_grouped(ahead.order_by("event__starts_at", "event", "system__name"), now),
         past=tuple(
-            _event(row, now)
+            event_of(row, now)
             for row in past.order_by("-event__starts_at", "system__name")[:PAST_SHOWN]
         ),
         enrolled=enrolled,
@@ -210,6 +105,12 @@ def home_page(user: User, *, now: datetime) -> HomePage:
             program for program in open_now if program.name not in joined and program not in joining
         ),
     )
+
+
+def _grouped(rows: QuerySet[Dispatch], now: datetime) -> tuple[EventCard, ...]:
+    lines = [event_of(row, now) for row in rows]
+    groups = [tuple(group) for _, group in groupby(lines, key=lambda line: line.event_id)]
+    return tuple(EventCard(group[0], group) for group in groups)
 
 
 def _enrolled(user: User, cards: Sequence[SystemCard], now: datetime) -> tuple[HomeSystem, ...]:
@@ -284,12 +185,6 @@ def _joining(user: User, joined: set[str]) -> tuple[Program, ...]:
         for program in agreed.order_by("name")
         if program.name not in joined and homes.agreed(user, program)
     )
-
-
-def my_event(user: User, dispatch_id: int, *, now: datetime) -> HomeEvent | None:
-    """One event of this home; None when there is none or it is somebody else's."""
-    row = _rows(user).filter(id=dispatch_id).first()
-    return _event(row, now) if row else None
 
 
 def my_enrollment(user: User, enrollment_id: int, *, now: datetime) -> Leaving | None:

@@ -12,7 +12,7 @@ from base.choices import ColoredChoices
 from dr_events.models import Control, Dispatch, Event
 from dr_events.queries.tallies import Tally, tallies, tally
 from dr_events.rules.limits import words
-from dr_events.states import EventState
+from dr_events.states import EventState, Participation, Response
 from people.models import User
 
 __all__ = ["EventPage", "Phase", "Stop", "Tally", "tallies", "tally"]
@@ -100,6 +100,32 @@ class EventPage:
     @property
     def length(self) -> str:
         return words(self.event.ends_at - self.event.starts_at)
+
+    @property
+    def spread(self) -> str:
+        return words(timedelta(seconds=self.event.randomize_start_s))
+
+    @property
+    def asked(self) -> str:
+        """What homes are asked to do, as a phrase."""
+        event = self.event
+        if event.response == Response.OFFSET and event.offset_f is not None:
+            return f"to move the setpoint by {float(event.offset_f):g} °F"
+        if event.response == Response.ABSOLUTE and event.cool_f and event.heat_f:
+            return f"to cool to {float(event.cool_f):g} °F, heat to {float(event.heat_f):g} °F"
+        return "to use their own settings"
+
+    @property
+    def opted_out_before(self) -> int:
+        return self.tally.participation.get(Participation.OPTED_OUT_BEFORE, 0)
+
+    @property
+    def opted_out_during(self) -> int:
+        return self.tally.participation.get(Participation.OPTED_OUT_DURING, 0)
+
+    @property
+    def unreachable(self) -> int:
+        return self.tally.participation.get(Participation.UNREACHABLE, 0)
 
     @property
     def time_left_s(self) -> float | None:

@@ -84,6 +84,6 @@ def deliveries(event_id: int, *, after: str, limit: int) -> list[DeliveryLine]:
         )[:limit]
     )
     return [
-        DeliveryLine(serial, Delivery(delivery), Participation(part), Reason(reason), *rest)
-        for serial, delivery, part, reason, *rest in rows
+        DeliveryLine(row[0], Delivery(row[1]), Participation(row[2]), Reason(row[3]), *row[4:])
+        for row in rows
     ]

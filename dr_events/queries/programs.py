@@ -1,5 +1,6 @@
 """Programs as an operator reads them: limits as sentences, terms, how many homes."""
 
+from calendar import day_name, month_name
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -10,9 +11,6 @@ from dr_events.rules.limits import words
 from enrollments.models import Program
 from enrollments.queries import EnrollmentCounts, counts, current_terms
 from enrollments.states import EnrollmentState
-
-_DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
-_MONTHS = ["January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December"]
 
 
 def every() -> list[Program]:
@@ -90,7 +88,7 @@ def page(slug: str) -> ProgramPage | None:
 
 def _month_day(value: str) -> str:
     month, day = value.split("-")
-    return f"{_MONTHS[int(month) - 1]} {int(day)}"
+    return f"{month_name[int(month)]} {int(day)}"
 
 
 def season(program: Program) -> str:
@@ -108,7 +106,7 @@ def _days(numbers: list[int]) -> str:
         return "Every day of the week"
     if chosen == list(range(5)):
         return "Monday to Friday"
-    return ", ".join(_DAYS[number] for number in chosen) or "No day at all"
+    return ", ".join(day_name[number] for number in chosen) or "No day at all"
 
 
 def _length(minutes: int) -> str:
@@ -142,8 +140,8 @@ def limits(program: Program) -> tuple[tuple[str, str], ...]:
         ),
         (
             "Comfort",
-            f"Setpoints move by at most {program.max_offset_f:g} °F; never cooling set above "
-            f"{program.max_cool_f:g} °F nor heating below {program.min_heat_f:g} °F.",
+            f"Setpoints move by at most {float(program.max_offset_f):g} °F; never cooling set "
+            f"above {float(program.max_cool_f):g} °F nor heating below {float(program.min_heat_f):g} °F.",
         ),
         (
             "Approval",

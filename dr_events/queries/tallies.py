@@ -1,4 +1,4 @@
-"""Dispatch rows of events, counted: the one place where it is done, for pages and the partner API."""
+"""Dispatch rows of events, counted: the one place for it, shared by pages and the partner API."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence

@@ -16,7 +16,8 @@ WORD = "STOP"
 
 @console_page
 def console(request: HttpRequest) -> HttpResponse:
-    return render(request, "console/today.html", {"today": query.today(now=clock.now())})
+    context = {"today": query.today(now=clock.now()), "me": actor_of(request).name}
+    return render(request, "console/today.html", context)
 
 
 @operator_act

@@ -55,7 +55,7 @@ def _save(request: HttpRequest, form: EventForm) -> HttpResponse:
     program, actor = form.chosen, actor_of(request)
     if program is None:
         return _page(request, form, preview=None)
-    kept = 0
+    kept, preview = 0, None
     try:
         kept = _draft_once(program, form.wish(), actor)
         if request.POST.get("act") == "submit":
@@ -63,18 +63,22 @@ def _save(request: HttpRequest, form: EventForm) -> HttpResponse:
     except operations.Invalid as invalid:
         form.refuse(invalid.problems)
     except Refused as refused:
+        preview = _preview(form) if kept else None  # checks anew, so the refusal comes after it
         form.refuse([refused])
     else:
         messages.success(request, _said(kept))
         return redirect("event", kept)
-    return _page(request, form, preview=_preview(form) if kept else None, kept=kept)
+    return _page(request, form, preview=preview, kept=kept)
 
 
 def _said(event_id: int) -> str:
-    return {
-        EventState.DRAFT: "Saved as a draft. Nothing is sent until it is submitted.",
-        EventState.SUBMITTED: "Submitted. A second person must approve it.",
-    }.get(pages.state_of(event_id) or EventState.SCHEDULED, "Scheduled: the list of homes is fixed.")
+    match pages.state_of(event_id):
+        case EventState.DRAFT:
+            return "Saved as a draft. Nothing is sent until it is submitted."
+        case EventState.SUBMITTED:
+            return "Submitted. A second person must approve it."
+        case _:
+            return "Scheduled: the list of homes is fixed."
 
 
 def _draft_once(program: Program, wish: operations.Draft, actor: Actor) -> int:
@@ -140,10 +144,9 @@ def _preview(form: EventForm) -> Shown | None:
     program, now = form.chosen, clock.now()
     if program is None or not {"starts_at", "ends_at"} <= form.cleaned_data.keys():
         return None
-    blocked = bool(form.errors)
-    wish = form.wish() if not blocked else None
-    if wish is None:
+    if form.errors:
         return None
+    wish = form.wish()
     try:
         operations.check(program, wish, now=now)
     except operations.Invalid as invalid:

@@ -40,26 +40,27 @@ def console_events(request: HttpRequest) -> HttpResponse:
 @console_page
 def event(request: HttpRequest, event_id: int) -> HttpResponse:
     page = _page(event_id)
-    return render(request, "events/event.html", _board(page) | {"me": actor_of(request).name})
+    return render(request, "events/event.html", _board(request, page))
 
 
 @console_page
 def event_board(request: HttpRequest, event_id: int) -> HttpResponse:
     """The part of the board that asks for itself; 286 tells htmx to stop asking."""
     page = _page(event_id)
-    response = render(request, "events/_board.html", _board(page))
+    response = render(request, "events/_board.html", _board(request, page))
     if not page.is_live:
         response.status_code = HttpResponseStopPolling.status_code
     return response
 
 
-def _board(page: pages.EventPage) -> dict[str, Any]:
+def _board(request: HttpRequest, page: pages.EventPage) -> dict[str, Any]:
     planned = page.event.send_at is not None
     return {
         "page": page,
         "event": page.event,
         "zone": page.event.program.time_zone,
         "stop": pages.stop(),
+        "me": actor_of(request).name,
         "preview": None if planned else candidates.preview(page.event),
         "opt_outs": pages.latest_opt_outs(page.event) if planned else [],
     }

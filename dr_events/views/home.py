@@ -43,8 +43,9 @@ def _enrollment(request: HttpRequest, enrollment_id: int) -> Leaving:
 @require_safe
 def my_home(request: HttpRequest) -> HttpResponse:
     page = queries.home_page(_me(request), now=clock.now())
-    zones = [item.zone for item in (*page.enrolled, *page.ahead, *page.past)]
-    return render(request, "home/home.html", {"page": page, "zone": zones[0] if zones else ""})
+    shown = (*page.enrolled, *(card.event for card in page.ahead), *page.past)
+    zone = shown[0].zone if shown else ""
+    return render(request, "home/home.html", {"page": page, "zone": zone})
 
 
 @homeowner_page

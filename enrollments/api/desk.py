@@ -100,7 +100,7 @@ class PartnerView(APIView):
     content_negotiation_class = AcceptHeader
     scopes: ClassVar[dict[str, str]] = {"GET": READ}
 
-    def options(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+    def options(self, request: Any, *args: Any, **kwargs: Any) -> Response:
         return Response(status=204)  # Allow is on every answer
 
     def finalize_response(self, *args: Any, **kwargs: Any) -> Any:

@@ -39,7 +39,7 @@ class Number(serializers.DecimalField):
 class Moment(serializers.Field):
     """An RFC 3339 time with its offset; inside the product it is aware UTC."""
 
-    default_error_messages: ClassVar[dict[str, str]] = {  # type: ignore[misc]
+    default_error_messages: ClassVar[dict[str, Any]] = {
         "invalid": "Write a time as 2026-07-14T15:00:00-05:00 (in an address, + is %2B).",
         "no-offset": "Say which time zone is meant: end the time with Z or an offset as -05:00.",
         "out-of-range": "The year must lie between 2000 and 2100.",

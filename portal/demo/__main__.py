@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import shutil
 import sys
+import tempfile
 import time
 from pathlib import Path
 from typing import Any
@@ -17,7 +19,7 @@ from portal.demo.house import House, open_house
 from portal.demo.processes import ChildDied, StopAsked, Supervisor
 from portal.demo.report import as_json, table
 from portal.demo.story import Story, play
-from portal.embedded import EmbeddedError, discard, write_secret
+from portal.embedded import EmbeddedError, discard, state_folder, write_secret
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 SPARE_HOMES = 5  # homes of the sandbox that nobody enrols: for the person in front of the screen
@@ -65,32 +67,50 @@ def main() -> int:
 
 
 def once(given: argparse.Namespace) -> int:
-    """On empty data of its own, beside a demo that may be running; leaves logs and ledger."""
-    root = CHECKOUT / ".offpeak" / "once"
-    start_over(root)
+    """In a folder of its own: beside a demo that stays up, and beside another of its kind."""
+    _clear_old_runs()
+    (CHECKOUT / ".offpeak").mkdir(mode=0o711, exist_ok=True)
+    root = Path(tempfile.mkdtemp(prefix="once-", dir=CHECKOUT / ".offpeak"))
+    root.chmod(0o711)  # under root the servers' account has to pass through
+    state_folder(root)
     homes = given.homes or 200
+    good = False
     try:
         with Supervisor(root / ".offpeak" / "logs", echo=given.logs) as parts:
             house = start(parts, root, given, homes, keep=False)
             story = play(house, homes, say)
+        good = story.good
     finally:
-        for secret in ("secrets.json", "partner.json", "mail"):
-            _delete(root / ".offpeak" / secret)
+        if good:
+            shutil.rmtree(root)
+        else:
+            for secret in ("secrets.json", "partner.json", "mail"):
+                _delete(root / ".offpeak" / secret)
+            say(f"Logs and the sandbox's ledger are kept in {root / '.offpeak'}.")
     show(story)
     if given.json:
-        figures = as_json(
-            story.report,
-            homes=homes,
-            systems_enrolled=sum(one.systems for one in story.joined),
-            homes_without_eligible_system=sum(
-                not j.systems and not j.trouble for j in story.joined
-            ),
-            walks_failed=story.troubles,
-            enrolling_s=round(story.enrolling_s, 1),
-            sending_s=round(story.sending_s, 1),
-        )
-        given.json.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
-    return 0 if story.good else 1
+        write_figures(given.json, story, homes)
+    return 0 if good else 1
+
+
+def _clear_old_runs() -> None:
+    for root in (CHECKOUT / ".offpeak").glob("once-*"):
+        with contextlib.suppress(EmbeddedError):  # one that is still running keeps its own
+            discard(root)
+            shutil.rmtree(root, ignore_errors=True)
+
+
+def write_figures(path: Path, story: Story, homes: int) -> None:
+    figures = as_json(
+        story.report,
+        homes=homes,
+        systems_enrolled=sum(one.systems for one in story.joined),
+        homes_without_eligible_system=sum(not j.systems and not j.trouble for j in story.joined),
+        walks_failed=story.troubles,
+        enrolling_s=round(story.enrolling_s, 1),
+        sending_s=round(story.sending_s, 1),
+    )
+    path.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
 
 
 def stay(given: argparse.Namespace) -> int:
@@ -134,7 +154,14 @@ def start_over(root: Path) -> None:
             say(f"{variable} is set: that server's data is yours and stays as it is.")
     discard(root)
     state = root / ".offpeak"
-    files = ("secrets.json", "partner.json", "played.json", "clock.json", "ledger.jsonl")
+    files = (
+        "secrets.json",
+        "partner.json",
+        "played.json",
+        "clock.json",
+        "ledger.jsonl",
+        "sandbox.state",
+    )
     for name in (*files, "mail", "logs"):
         _delete(state / name)
     for path in state.glob("beat-schedule*"):

@@ -6,7 +6,7 @@ import base64
 import json
 import os
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from cryptography.hazmat.primitives import serialization
@@ -28,13 +28,15 @@ CARRIER_CLIENT = "offpeak"
 class Secrets:
     """Made on the first start, kept in `.offpeak/secrets.json` (0600), gone with --reset."""
 
-    secret_key: str
-    token_key: str  # base64 of 32 bytes
-    idp_private_key: str  # PEM; signs nothing a partner needs to check, but allauth wants one
-    carrier_client_secret: str
-    sandbox_admin_key: str
-    console_password: str  # of both people of the utility
-    homeowner_password: str
+    secret_key: str = field(repr=False)
+    token_key: str = field(repr=False)  # base64 of 32 bytes
+    idp_private_key: str = field(
+        repr=False
+    )  # PEM; signs nothing a partner needs to check, but allauth wants one
+    carrier_client_secret: str = field(repr=False)
+    sandbox_admin_key: str = field(repr=False)
+    console_password: str = field(repr=False)  # of both people of the utility
+    homeowner_password: str = field(repr=False)
 
 
 def load_secrets(state: Path) -> Secrets:
@@ -114,7 +116,8 @@ def portal_environment(
         "WEB_BIND": at.web.partition("://")[2],
         "UTILITY_NAME": UTILITY_NAME,
         "SIMULATED_CLOCK_FILE": str(clock_file(state)),
-        "EMAIL_URL": f"filemail://{mail_folder(state)}",
+        # Three slashes and the absolute path: with two, django-environ makes it a relative one.
+        "EMAIL_URL": f"filemail:///{mail_folder(state)}",
         "DEFAULT_FROM_EMAIL": "programs@prairielight.example",
         "SIGNUP_RATE": "1000/m/ip",
         "CARRIER_BASE_URL": at.sandbox,

@@ -47,6 +47,7 @@ class Page:
     status: int
     html: str
     forms: list[Form]
+    heading: str  # the first h1
     text: str  # what a person reads, blanks folded
 
     def form(self, *names: str, action: str = "") -> Form:
@@ -69,6 +70,7 @@ class _Reader(HTMLParser):
         self.form: Form | None = None
         self.by_id: dict[str, Form] = {}
         self.silent = 0
+        self.heading, self.in_heading = "", False
         self.select: list[tuple[str, bool]] | None = None
         self.select_name = ""
         self.area: str | None = None
@@ -81,6 +83,8 @@ class _Reader(HTMLParser):
         told = {name: value or "" for name, value in attrs}
         if tag in self.SILENT:
             self.silent += 1
+        elif tag == "h1":
+            self.in_heading = not self.heading
         elif tag == "form":
             method = told.get("method", "get").lower()
             self.form = Form(urljoin(self.url, told.get("action", "")), method)
@@ -111,6 +115,8 @@ class _Reader(HTMLParser):
     def handle_endtag(self, tag: str) -> None:
         if tag in self.SILENT:
             self.silent -= 1
+        elif tag == "h1":
+            self.in_heading = False
         elif tag == "form":
             self.form = None
         elif tag == "select" and self.select is not None:
@@ -133,6 +139,8 @@ class _Reader(HTMLParser):
             form, place = self.button
             name, value, words = form.buttons[place]
             form.buttons[place] = (name, value, f"{words} {data}".strip())
+        if self.in_heading:
+            self.heading += data
         self.words.append(data)
 
 
@@ -140,7 +148,8 @@ def read_page(url: str, status: int, html: str) -> Page:
     reader = _Reader(url)
     reader.feed(html)
     text = re.sub(r"\s+", " ", " ".join(reader.words)).strip()
-    return Page(url, status, html, reader.forms, text)
+    heading = re.sub(r"\s+", " ", reader.heading).strip()
+    return Page(url, status, html, reader.forms, heading, text)
 
 
 class Browser:

@@ -7,7 +7,7 @@ import os
 import re
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -29,7 +29,7 @@ class Partner:
     """A partner's API client. The portal shows the secret once and keeps its hash only."""
 
     client_id: str
-    secret: str
+    secret: str = field(repr=False)
 
 
 @dataclass(frozen=True)
@@ -104,6 +104,8 @@ def _start_sandbox(
     argv += ["--redirect-uri", f"{at.web}/connect/callback/"]
     argv += ["--clock-file", str(environment.clock_file(state))]
     argv += ["--ledger-file", str(state / "ledger.jsonl")]
+    # The portal keeps its tokens across restarts; the cloud must still know them.
+    argv += ["--state-file", str(state / "sandbox.state")]
     return parts.start("sandbox", argv, environment.sandbox_environment(kept))
 
 
@@ -117,7 +119,8 @@ def _start_portal(
     processes = os.environ.get("WORKER_PROCESSES", "2")
     queues = ["-Q", "dispatch,default", "-c", processes]
     worker = parts.start("worker", [*celery, "worker", "-l", "INFO", *queues], env)
-    beat = parts.start("beat", [*celery, "beat", "-s", str(state / "beat-schedule")], env)
+    timetable = ["-s", str(state / "beat-schedule")]
+    beat = parts.start("beat", [*celery, "beat", "-l", "INFO", *timetable], env)
     # A port that another program took at the last moment: the part ends and wait_until says so.
     for child, ready in (
         (sandbox, answers(f"{at.sandbox}/_sandbox/health")),

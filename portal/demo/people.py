@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from portal.demo.forms import Browser, Page, PageError
@@ -19,6 +19,8 @@ AT_ONCE = 8  # as many as the web server has threads; more would only wait in li
 MAIL_LIMIT_S = 60.0
 READING_LIMIT_S = 120.0  # the worker reads all homes, one after the other
 LOOK_AGAIN_S = 0.5
+# Where the join page says a person stands.
+READING, CHOOSE, DONE = "Reading your systems", "Choose your systems", "You are in"
 CODE = re.compile(r"^\s*([A-Z0-9]{3,}(?:-[A-Z0-9]{3,})*)\s*$", re.MULTILINE)
 
 
@@ -27,9 +29,9 @@ class Household:
     """Who joins: an account of theirs at the portal, and the one they have at Carrier."""
 
     email: str
-    password: str
+    password: str = field(repr=False)
     carrier_username: str
-    carrier_password: str
+    carrier_password: str = field(repr=False)
 
 
 @dataclass(frozen=True)
@@ -112,27 +114,21 @@ def _choose(browser: Browser, url: str, who: Household) -> Joined:
     """Wait until the portal has read the home, then tick every system that may take part."""
     deadline = time.monotonic() + READING_LIMIT_S
     page = browser.get(url)
-    while step(page) == "reading":
+    while page.heading == READING:
         if time.monotonic() > deadline:
             raise PageError(f"{url} still says: {page.text[:300]}")
         time.sleep(LOOK_AGAIN_S)
         page = browser.get(url)
-    if step(page) != "choose":
-        raise PageError(f"{url} is at step {step(page)!r}, not at the choice: {page.text[:300]}")
+    if page.heading != CHOOSE:
+        raise PageError(f"{url} shows {page.heading!r}, not the choice: {page.text[:300]}")
     offers = [form for form in page.forms if form.action.endswith("/enroll/")]
     every = [(n, v) for form in offers for n, v in (*form.boxes, *form.fields) if n == "system"]
     if not every:
         return Joined(who, 0)  # nothing eligible; the page says why
     done = browser.submit(page, offers[0], system=[value for _, value in every])
-    if step(done) != "done":
+    if done.heading != DONE:
         raise PageError(f"Enrolling ended at {done.url}: {done.text[:300]}")
     return Joined(who, len(every))
-
-
-def step(page: Page) -> str:
-    """Where the join page says the person stands: consent, connect, reading, choose, done..."""
-    found = re.search(r'data-step="(\w+)"', page.html)
-    return found[1] if found else ""
 
 
 def join_all(

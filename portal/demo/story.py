@@ -83,7 +83,7 @@ def enrol(house: House, homes: int, say: Say) -> list[Joined]:
                 f"{len(done)} of {homes} homes: {systems} systems enrolled, {without} may not join."
             )
 
-    return join_all(
+    joined = join_all(
         house.at.web,
         environment.PROGRAM,
         everybody,
@@ -91,6 +91,9 @@ def enrol(house: House, homes: int, say: Say) -> list[Joined]:
         each=each,
         meanwhile=house.parts.check,
     )
+    if not any(one.systems for one in joined):
+        raise PageError(f"Nobody could enrol. {joined[0].household.email}: {joined[0].trouble}")
+    return joined
 
 
 def sign_in(house: House, browser: Browser, email: str, password: str) -> None:

@@ -19,7 +19,13 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from portal.embedded.home import EmbeddedError, find_home, remembered_folder, write_secret
+from portal.embedded.home import (
+    EmbeddedError,
+    find_home,
+    remembered_folder,
+    state_folder,
+    write_secret,
+)
 from portal.embedded.postgres import start_postgres
 from portal.embedded.process import Server, die_with_parent, spare_port, take_lock
 from portal.embedded.valkey import start_valkey
@@ -33,6 +39,7 @@ __all__ = [
     "spare_port",
     "start_postgres",
     "start_valkey",
+    "state_folder",
     "write_secret",
 ]
 

@@ -90,7 +90,8 @@ def _refused(error: Refused) -> Response:
         for part in parts
         if part.field
     ]
-    return _answer(error.code, REFUSED_STATUS.get(error.code, 422), str(error), errors)
+    status = REFUSED_STATUS.get(error.code, 422)
+    return _answer(error.code, status, str(error), errors, extra=getattr(error, "extra", {}))
 
 
 def _api_exception(error: exceptions.APIException) -> Response:
@@ -128,6 +129,7 @@ def _answer(
     errors: list[dict[str, str]] | None = None,
     *,
     retry_s: int | None = None,
+    extra: dict[str, Any] | None = None,
 ) -> Response:
     body: dict[str, Any] = {
         "type": f"/problems/{name}",
@@ -137,7 +139,7 @@ def _answer(
     }
     if errors:
         body["errors"] = errors
-    answer = Response(body, status=status, content_type="application/problem+json")
+    answer = Response(body | (extra or {}), status=status, content_type="application/problem+json")
     if retry_s is not None:
         answer["Retry-After"] = str(retry_s)
     return answer

@@ -345,3 +345,19 @@ def test_an_unreadable_body_is_400(cloud, body, kind):
     )
     assert answer.status_code == 400
     assert list(answer.json()) == ["error"]
+
+
+@pytest.mark.parametrize(
+    "patch",
+    [
+        {"mode": "tropical"}, {"zones": {"zone": [{"$": {"id": "9"}}]}}, {"$": 3}, {"a b": 1},
+        {"utilityEvent": {"demandOffset": "NaN"}}, {"name": "bell\x07"},
+        {"zones": {"zone": {"$": {"id": "9" * 5000}}}},
+    ],
+)  # fmt: skip
+def test_a_config_that_cannot_be_kept_is_400_and_changes_nothing(cloud, patch):
+    home = [h for h in cloud.homes() if h["persona"] == "cooperates"][10]
+    path, token = f"/systems/{home['systems'][0]['serial']}/config", cloud.token(home["username"])
+    before = cloud.call("GET", path, token).content
+    assert cloud.call("PUT", path, token, json={"config": patch}).status_code == 400
+    assert cloud.call("GET", path, token).content == before

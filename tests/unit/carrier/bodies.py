@@ -20,7 +20,7 @@ def zone(number: int, **members: Any) -> dict[str, Any]:
     return {"$": {"id": str(number)}, **members}
 
 
-LOCATION = {
+LOCATION: dict[str, Any] = {
     "atom:link": link("/locations/40231", "Home"),
     "name": "Home",
     "street1": "12 Example Rd",
@@ -31,7 +31,7 @@ LOCATION = {
     "postal": "62701",
     "systems": {"system": [{"atom:link": [link(f"/systems/{SERIAL}", "Downstairs")]}]},
 }
-UTILITY_EVENT = {
+UTILITY_EVENT: dict[str, Any] = {
     "enabled": "on",
     "priceResp": "offset",
     "priceLimit": 10,
@@ -48,7 +48,7 @@ UTILITY_EVENT = {
     "venId": None,
     "vtnId": "vtn-1",
 }
-PROFILE = {
+PROFILE: dict[str, Any] = {
     "atom:link": [link(f"/systems/{SERIAL}/profile")],
     "name": "Downstairs",
     "serial": SERIAL,
@@ -65,7 +65,7 @@ PROFILE = {
     "routerMac": "00:00:5e:00:53:01",
     "zones": {"zone": [zone(1, present="on"), zone(2, present="off")]},
 }
-CONFIG = {
+CONFIG: dict[str, Any] = {
     "timestamp": "2025-07-15T20:00:00.000Z",
     "mode": "cool",
     "cfgem": "F",
@@ -96,7 +96,7 @@ CONFIG = {
         ]
     },
 }
-STATUS = {
+STATUS: dict[str, Any] = {
     "$": {"version": "1.48"},
     "timestamp": "2025-07-15T20:04:11.120Z",
     "pingRate": 15,

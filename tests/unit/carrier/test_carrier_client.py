@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 from datetime import UTC, datetime
+from operator import methodcaller
 from typing import Any
 
 import pytest
@@ -43,9 +44,7 @@ USER_CALLS = {
     "system": (lambda c: c.system(SERIAL), f"/systems/{SERIAL}"),
 }
 READS = {
-    name: USER_CALLS.get(
-        name, (lambda c, n=name: getattr(c, n)(SERIAL), f"/systems/{SERIAL}/{name}")
-    )
+    name: USER_CALLS.get(name, (methodcaller(name, SERIAL), f"/systems/{SERIAL}/{name}"))
     for name in BODIES
 }
 
@@ -439,8 +438,8 @@ def test_times_are_utc_or_nothing():
     at = datetime(2025, 7, 15, 20, tzinfo=UTC)
     for text in ("2025-07-15T20:00:00Z", "2025-07-15T20:00:00", "2025-07-15T15:00:00-05:00"):
         assert parsing.utc(text) == at
-    for text in (None, "", "yesterday", "0001-01-01T00:00:00+14:00", 7):
-        assert parsing.utc(text) is None
+    for nothing in (None, "", "yesterday", "0001-01-01T00:00:00+14:00", 7):
+        assert parsing.utc(nothing) is None
 
 
 def test_redaction_looks_everywhere():

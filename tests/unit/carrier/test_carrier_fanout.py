@@ -4,6 +4,7 @@ import multiprocessing
 import os
 import threading
 import time
+from typing import Any
 
 import pycurl
 import pytest
@@ -30,7 +31,7 @@ def fan():
 
 
 def post(server_url: str, key: int = 0, **changes) -> Outgoing:
-    values = {
+    values: dict[str, Any] = {
         "key": key,
         "method": "POST",
         "url": f"{server_url}/systems/S{key}/utility_events",
@@ -191,6 +192,21 @@ def test_where_nothing_could_leave_the_answer_says_so(serve, fan):
     assert answers[0].error == "curl 7: no connection; nothing was sent"
     assert answers[1].error.endswith("the host name does not resolve; nothing was sent")
     assert no_tls.requests == []
+
+
+def test_a_certificate_is_trusted_only_with_its_bundle(serve, fan, certificate):
+    context, bundle = certificate
+    server = serve(lambda _, conn: conn.send(reply(200)), context)
+    channel = fan().channel(always)
+    channel.send([post(server.url)])
+    answer = one(channel)
+    assert answer.outcome is Outcome.NOT_SENT
+    assert "certificate is not trusted" in answer.error
+    trusting = fan(in_flight=1, ca_bundle=bundle).channel(always)
+    trusting.send([post(server.url, key) for key in range(5)])
+    answers = trusting.collect(at_most=5, wait_s=LONG)
+    assert [a.outcome for a in answers] == [Outcome.ANSWERED] * 5
+    assert {r.connection for r in server.requests} == {1}
 
 
 def test_what_cannot_be_put_on_a_wire_is_refused(fan):
@@ -355,7 +371,12 @@ def test_collect_returns_what_is_there_after_its_wait(serve, fan):
 
 def test_close_answers_everything_honestly(serve, fan):
     arrived = threading.Event()
-    server = serve(lambda _, conn: (arrived.set(), conn.hang()))
+
+    def hang(_, conn):
+        arrived.set()
+        conn.hang()
+
+    server = serve(hang)
     one_fan = fan(in_flight=1)
     channel = one_fan.channel(always)
     channel.send([post(server.url, key) for key in range(3)])

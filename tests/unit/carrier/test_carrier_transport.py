@@ -114,10 +114,12 @@ def _endless(_, conn):
     conn.drip(b" " * 65_536, every_s=0.0001)
 
 
+BOMB = gzip.compress(bytes(10_000_000))
+assert len(BOMB) < 65_536
+
+
 def _bomb(_, conn):
-    body = gzip.compress(b" " * 50_000_000)
-    assert len(body) < 65_536
-    conn.send(reply(200, body, Content_Encoding="gzip"))
+    conn.send(reply(200, BOMB, Content_Encoding="gzip"))
 
 
 @pytest.mark.parametrize("handler", [_endless, _bomb])
@@ -186,6 +188,29 @@ def test_a_failed_tls_handshake_sends_nothing(serve, client):
     with pytest.raises(TryLater, match="nothing was sent") as caught:
         carrier.post_utility_event(SERIAL, MESSAGE)
     assert caught.value.status is None
+
+
+def test_a_certificate_is_trusted_only_with_its_bundle(serve, client, certificate):
+    context, bundle = certificate
+    server = serve(lambda _, conn: conn.send(reply(200, EMPTY)), context)
+    with pytest.raises(TryLater, match="nothing was sent"):
+        client(server.url).post_utility_event(SERIAL, MESSAGE)
+    wrong_name = server.url.replace("127.0.0.1", "localhost")
+    with pytest.raises(TryLater, match="nothing was sent"):
+        client(wrong_name, ca_bundle=bundle).post_utility_event(SERIAL, MESSAGE)
+    trusting = client(server.url, ca_bundle=bundle)
+    assert [trusting.utility_events(SERIAL) for _ in range(2)] == [(), ()]
+    assert len(server.requests) == 2
+    assert {r.connection for r in server.requests} == {2}
+
+
+def test_the_deadline_holds_under_tls_too(serve, client, certificate):
+    context, bundle = certificate
+    server = serve(lambda _, conn: conn.drip(b"x"), context)
+    with pytest.raises(OutcomeUnknown, match="total time limit"):
+        client(server.url, ca_bundle=bundle, total_timeout_s=0.4).post_utility_event(
+            SERIAL, MESSAGE
+        )
 
 
 def test_the_environment_adds_neither_proxy_nor_password(serve, client, monkeypatch, tmp_path):

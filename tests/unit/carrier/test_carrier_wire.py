@@ -3,9 +3,10 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from carrier import wire
@@ -17,7 +18,7 @@ START = datetime(2025, 7, 15, 20, 0, 0, tzinfo=UTC)
 
 
 def event(**changes) -> DemandEvent:
-    values = {
+    values: dict[str, Any] = {
         "event_id": "dr-20250715-0007",
         "modification": 0,
         "kind": "demand",
@@ -115,6 +116,7 @@ def events(draw) -> DemandEvent:
     )
 
 
+@settings(deadline=None, max_examples=60, database=None)
 @given(events(), st.sampled_from(["json", "xml"]))
 def test_what_is_encoded_is_read_back(sent, media):
     message = wire.encode(sent, media)
@@ -135,9 +137,11 @@ def test_what_is_encoded_is_read_back(sent, media):
 
 def test_a_listing_tells_status_and_opt_and_survives_gaps():
     body = b"""{"utility_events": {"$": {"version": "1.48"}, "events": {"event": [
-      {"$": {"id": "a"}, "start": "2025-07-15T20:00:00.000Z", "duration": "PT1H30M", "status": "Active",
-       "optType": "optOut", "optTime": "2025-07-15T20:10:00Z", "modificationNumber": "2"},
-      {"start": "2025-07-15T22:00:00+02:00", "duration": "P1D", "eventType": "price", "price": "12.50"},
+      {"$": {"id": "a"}, "start": "2025-07-15T20:00:00.000Z", "duration": "PT1H30M",
+       "status": "Active", "optType": "optOut", "optTime": "2025-07-15T20:10:00Z",
+       "modificationNumber": "2"},
+      {"start": "2025-07-15T22:00:00+02:00", "duration": "P1D", "eventType": "price",
+       "price": "12.50"},
       {"$": {"id": 7}, "start": "whenever", "duration": "long", "status": "paused", "optType": null}
     ]}}}"""
     first, second, third = wire.decode(body, "application/json")

@@ -1,0 +1,158 @@
+"""One event as a home meets it: what it does there, whether no can still be said, what became of
+it."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from django.db.models import QuerySet
+
+from dr_events.models import Dispatch
+from dr_events.states import (
+    FAILURES,
+    OPTED_OUT,
+    Delivery,
+    EventState,
+    Participation,
+    Reason,
+    Response,
+)
+from enrollments.states import EnrollmentState
+from people.models import User
+
+# Carrier has the request, or may have it: it cannot be taken back from here.
+OUT_OF_HAND = frozenset({Delivery.SENDING, Delivery.UNSURE, Delivery.ACCEPTED, Delivery.CONFIRMED})
+
+
+@dataclass(frozen=True, slots=True)
+class HomeEvent:
+    """One event for one system of this home. Moments are business time; temperatures °F."""
+
+    dispatch_id: int
+    event_id: int
+    name: str
+    program: str
+    zone: str
+    starts_at: datetime
+    ends_at: datetime
+    system: str
+    unit: str
+    response: Response
+    offset_f: Decimal | None
+    cool_f: Decimal | None
+    heat_f: Decimal | None
+    own: dict[str, float | str | None]
+    note: str
+    called_off: bool
+    enrollment: EnrollmentState
+    delivery: Delivery
+    participation: Participation
+    reason: Reason
+    opted_out_at: datetime | None
+    seen_active_at: datetime | None
+    now: datetime
+
+    @property
+    def is_over(self) -> bool:
+        return self.ends_at <= self.now
+
+    @property
+    def is_running(self) -> bool:
+        return self.starts_at <= self.now < self.ends_at
+
+    @property
+    def is_out_of_hand(self) -> bool:
+        return self.delivery in OUT_OF_HAND
+
+    @property
+    def touches_home(self) -> bool:
+        """Something happens at the wall control, unless somebody still says no."""
+        return self.what_now in ("planned", "sent", "said-no-late", "called-off-late")
+
+    @property
+    def said_no(self) -> bool:
+        return self.opted_out_at is not None or self.participation in OPTED_OUT
+
+    @property
+    def may_opt_out(self) -> bool:
+        waits = self.delivery == Delivery.PLANNED or self.is_out_of_hand
+        return waits and not self.said_no and not self.is_over and not self.called_off
+
+    @property
+    def what_now(self) -> str:
+        """Which text stands beside an event that is ahead or running, as one word."""
+        if self.delivery == Delivery.PLANNED:
+            return self._while_planned
+        if self.is_out_of_hand:
+            if self.called_off:
+                return "called-off-late"
+            return "said-no-late" if self.said_no else "sent"
+        if self.delivery == Delivery.SKIPPED and self.reason == Reason.OPTED_OUT:
+            return "said-no"
+        return "called-off" if self.delivery == Delivery.CANCELLED else "left-out"
+
+    @property
+    def _while_planned(self) -> str:
+        if self.called_off:
+            return "called-off"
+        if self.said_no or self.enrollment == EnrollmentState.WITHDRAWN:
+            return "said-no"
+        return "paused" if self.enrollment == EnrollmentState.PAUSED else "planned"
+
+    @property
+    def truth(self) -> str:
+        """What became of it, for a past event: as the word its sentence is filed under."""
+        if self.delivery in FAILURES:
+            return "failed"
+        if self.delivery == Delivery.UNSURE or self.delivery == Delivery.SENDING:
+            return "unsure"
+        if not self.is_out_of_hand:
+            return "said-no" if self.reason == Reason.OPTED_OUT else "left-out"
+        return {
+            Participation.COMPLETED: "took-part",
+            Participation.OPTED_OUT_BEFORE: "said-no",
+            Participation.OPTED_OUT_DURING: "stopped",
+            Participation.UNREACHABLE: "unreachable",
+        }.get(self.participation, "counting")
+
+
+def rows_of(user: User) -> QuerySet[Dispatch]:
+    shown = [EventState.SCHEDULED, EventState.COMPLETED, EventState.CANCELLED]
+    return Dispatch.objects.filter(system__grant__user=user, event__state__in=shown).select_related(
+        "event__program", "system"
+    )
+
+
+def event_of(row: Dispatch, now: datetime) -> HomeEvent:
+    event = row.event
+    return HomeEvent(
+        dispatch_id=row.pk,
+        event_id=event.pk,
+        name=event.name,
+        program=event.program.name,
+        zone=event.program.time_zone,
+        starts_at=event.starts_at,
+        ends_at=event.ends_at,
+        system=row.system.name or row.system.serial,
+        unit=row.system.unit,
+        response=Response(event.response),
+        offset_f=event.offset_f,
+        cool_f=event.cool_f,
+        heat_f=event.heat_f,
+        own=row.system.dr_settings,
+        note=event.note,
+        called_off=event.state == EventState.CANCELLED,
+        enrollment=EnrollmentState(row.enrollment.state),
+        delivery=Delivery(row.delivery),
+        participation=Participation(row.participation),
+        reason=Reason(row.reason),
+        opted_out_at=row.opted_out_at,
+        seen_active_at=row.seen_active_at,
+        now=now,
+    )
+
+
+def my_event(user: User, dispatch_id: int, *, now: datetime) -> HomeEvent | None:
+    """One event of this home; None when there is none or it is somebody else's."""
+    row = rows_of(user).filter(id=dispatch_id).first()
+    return event_of(row, now) if row else None
