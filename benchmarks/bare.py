@@ -140,7 +140,8 @@ class AiohttpClient:
     async def _go(self, requests: list[Request], body: bytes) -> int:
         if self._session is None:
             self._session = self._new_session()
-        waiting = iter([(url, dict(l.split(": ", 1) for l in lines)) for url, lines in requests])
+        split = [(url, dict(line.split(": ", 1) for line in lines)) for url, lines in requests]
+        waiting = iter(split)
         failed = 0
 
         async def lane() -> None:

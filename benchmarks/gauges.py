@@ -61,11 +61,10 @@ class Others:
 
     @staticmethod
     def _now() -> tuple[float, float]:
-        names = "user nice system idle iowait irq softirq steal".split()
+        # user, nice, system, idle, iowait, irq, softirq, steal, ... (proc(5))
         with open("/proc/stat") as file:
-            ticks = dict(zip(names, map(int, file.readline().split()[1:9]), strict=True))
-        idle = ticks["idle"] + ticks["iowait"]
-        return time.monotonic(), (sum(ticks.values()) - idle) * _TICK_S
+            ticks = [int(value) for value in file.readline().split()[1:9]]
+        return time.monotonic(), (sum(ticks) - ticks[3] - ticks[4]) * _TICK_S
 
     def cores(self, ours_s: float) -> float:
         began, busy_before = self._before

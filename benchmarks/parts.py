@@ -22,7 +22,11 @@ ROOT = Path(__file__).resolve().parents[1]
 
 @contextmanager
 def running(
-    arguments: list[str], *, env: dict[str, str] | None = None, log: Path | None = None, **popen: Any
+    arguments: list[str],
+    *,
+    env: dict[str, str] | None = None,
+    log: Path | None = None,
+    **popen: Any,
 ) -> Iterator[subprocess.Popen[str]]:
     """`python ARGUMENTS` until the block ends."""
     error = open(log, "w") if log else None  # noqa: SIM115 - the child's for its whole life

@@ -128,14 +128,16 @@ def text(result: dict[str, Any]) -> str:
     ours, cold = result["warm"]["offpeak"], result["cold"]
     lines += [
         "",
-        f"approval: rows planned {ours['planned_s']:.3f} s after the click, first POST "
+        f"approval: rows planned {ours['planned_s']:.3f} s after the click (PostgreSQL "
+        f"{ours['planning_cpu_s']:.2f} s of CPU, not in the table), first POST "
         f"{ours['first_post_s']:.3f} s (cold worker {cold['first_post_s']:.3f} s)",
         f"makespan: warm {ours['makespan_s']:.3f} s, cold {cold['makespan_s']:.3f} s"
         + (f", ideal {result['ideal_s']:.3f} s" if result["ideal_s"] else ""),
         f"CPU: two idle cores could do {result['bound_rate']:,.0f}/s; "
         f"bare pycurl needs {result['cpu_ratio']:.2f} of our CPU; "
         f"the stub's own ceiling is {result['stub_ceiling']:,.0f}/s on one core",
-        "worker processes, peak MB: " + ", ".join(f"{size:.0f}" for size in result["worker_peak_mb"]),
+        "worker processes, peak MB: "
+        + ", ".join(f"{size:.0f}" for size in result["worker_peak_mb"]),
         "extrapolated: one task each would take "
         + ", ".join(
             f"{result['systems'] / phase['rate']:,.0f} s"

@@ -205,7 +205,9 @@ async def _serve(homes: dict[bytes, Home], tls: Path | None) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
     parser.add_argument("homes", type=Path)
     parser.add_argument("--tls", type=Path, metavar="FOLDER")
     options = parser.parse_args()

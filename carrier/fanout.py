@@ -87,7 +87,7 @@ class Fanout:
         with self._lock:
             self._closing = True
         self._wake()
-        self._thread.join()
+        self._thread.join(self._limits.total_timeout_s)  # a look that hangs must not hang us
 
     def enqueue(self, channel: Channel, batch: Sequence[Outgoing]) -> None:
         """Queue for a channel. RuntimeError if this fan-out cannot send any more."""
@@ -148,18 +148,21 @@ class Fanout:
         if not batch:
             return
         touched = set()
+        now = time.monotonic()
         for channel, outgoing in batch:
-            refusal = last_look(channel.look, outgoing) or self._start(channel, outgoing)
+            refusal = last_look(channel.look, outgoing)
+            if refusal is None:
+                refusal = self._start(channel, outgoing, now)
             if refusal is not None:
                 channel.ready.append(refused(outgoing.key, refusal))
                 touched.add(channel)
         for channel in touched:
             channel.announce()
 
-    def _start(self, channel: Channel, outgoing: Outgoing) -> str | None:
+    def _start(self, channel: Channel, outgoing: Outgoing, now: float) -> str | None:
         lane = self._free.pop()
         try:
-            lane.load(outgoing, channel.look, channel, time.monotonic())
+            lane.load(outgoing, channel.look, channel, now)
         except (ValueError, TypeError, pycurl.error) as trouble:
             self._free.append(self._new_lane())
             return f"the request cannot be put on a wire ({type(trouble).__name__})"

@@ -113,6 +113,10 @@ class EventForm(forms.Form):
 
     def clean(self) -> dict[str, Any]:
         values = super().clean() or {}
+        for name, response in _ONLY_WHEN.items():
+            if values.get("response") != response:  # not read, so not judged
+                self._errors.pop(name, None)
+                values[name] = None
         program = self.programs.get(values.get("program", ""))
         if program and {"date", "start", "end"} <= values.keys():
             self._moments(values, ZoneInfo(program.time_zone))
@@ -136,10 +140,6 @@ class EventForm(forms.Form):
     def wish(self) -> operations.Draft:
         """What was typed, as the business understands it. Only after ``is_valid``."""
         values = self.cleaned_data
-        asked = {
-            name: values[name] if values["response"] == response else None
-            for name, response in _ONLY_WHEN.items()
-        }
         return operations.Draft(
             name=values.get("name", ""),
             starts_at=values["starts_at"],
@@ -149,7 +149,7 @@ class EventForm(forms.Form):
             note=values["note"],
             postal_codes=values["postal_codes"],
             control_percent=values["control_percent"] or 0,
-            **asked,
+            **{name: values[name] for name in _ONLY_WHEN},
         )
 
     def refuse(self, problems: Iterable[Refused]) -> None:

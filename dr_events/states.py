@@ -137,7 +137,7 @@ class Reason(ColoredChoices):
 
     NONE = "", "secondary", ""
     OPTED_OUT = "OPTED_OUT", "yellow", "The homeowner opted out of this event"
-    PAUSED = "PAUSED", "yellow", "Enrolment is paused"
+    PAUSED = "PAUSED", "yellow", "Enrollment is paused"
     WITHDRAWN = "WITHDRAWN", "secondary", "The home left the program"
     NO_PERMISSION = "NO_PERMISSION", "red", "Permission at Carrier is lost"
     OVERLAP = "OVERLAP", "yellow", "Another event covers this time"

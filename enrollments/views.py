@@ -177,7 +177,7 @@ def join_enroll(request: HttpRequest, slug: str) -> HttpResponse:
     user = _me(request)
     form = ChooseForm(request.POST)
     if not form.is_valid():
-        return _choose_again(request, page, form.errors["system"][0])
+        return _choose_again(request, page, str(form.errors["system"][0]))
     try:
         operations.enroll(
             user=user,

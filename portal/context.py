@@ -10,6 +10,8 @@ from base import clock
 
 def site(request: HttpRequest) -> dict[str, Any]:
     return {
+        # The ribbon and pages without a program of their own: a utility serves one region.
+        "clock_zone": settings.UTILITY_TIME_ZONE,
         "utility_name": settings.UTILITY_NAME,
         "clock_is_simulated": clock.is_simulated(),
         "clock_rate": clock.rate(),

@@ -21,4 +21,4 @@ access_log_format = '%(h)s "%(m)s %(U)s" %(s)s %(B)s %(M)sms'
 
 
 def post_fork(server: Any, worker: Any) -> None:
-    die_with_parent(signal.SIGTERM)
+    die_with_parent(signal.SIGKILL, parent=worker.ppid)

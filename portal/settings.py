@@ -24,6 +24,7 @@ if PRODUCTION and "*" in ALLOWED_HOSTS:
 BASE_URL = read.url("BASE_URL", production=PRODUCTION)
 CSRF_TRUSTED_ORIGINS = [read.origin(BASE_URL)]
 UTILITY_NAME = read.required("UTILITY_NAME")
+UTILITY_TIME_ZONE = env("UTILITY_TIME_ZONE", default="America/Chicago")
 SIMULATED_CLOCK_FILE = env("SIMULATED_CLOCK_FILE", default="")
 if PRODUCTION and SIMULATED_CLOCK_FILE:
     raise ImproperlyConfigured("SIMULATED_CLOCK_FILE must not be set in production.")
@@ -131,6 +132,7 @@ ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
 ACCOUNT_DEFAULT_HTTP_PROTOCOL = BASE_URL.split(":", 1)[0]
 IDP_OIDC_PRIVATE_KEY = read.required("IDP_OIDC_PRIVATE_KEY")
 IDP_OIDC_ADAPTER = "portal.partners.PartnerAdapter"
+IDP_OIDC_AUTH_METHODS = ["client_secret_basic", "client_secret_post"]
 IDP_OIDC_ACCESS_TOKEN_EXPIRES_IN = 3600
 EMAIL_CONFIG: dict[str, Any] = env.email_url_config(read.required("EMAIL_URL"))
 vars().update(EMAIL_CONFIG)
@@ -151,6 +153,8 @@ CARRIER = {
     "redirect_uri": f"{BASE_URL}/connect/callback/",
     "ca_bundle": env("CARRIER_CA_BUNDLE", default="") or None,
     "connect_timeout_s": env.float("CARRIER_CONNECT_TIMEOUT_S", default=3.0),
+    # Only for a pretend cloud on an inner network: production takes https addresses alone.
+    "plain_http_hosts": tuple(env.list("CARRIER_PLAIN_HTTP_HOSTS", default=[])),
     "total_timeout_s": env.float("CARRIER_TOTAL_TIMEOUT_S", default=20.0),
 }
 # Requests one worker process keeps in flight; x processes = in flight in all.

@@ -10,7 +10,7 @@ urlpatterns = [
     path("healthz", views.healthz, name="healthz"),
     path("readyz", views.readyz, name="readyz"),
     path("accounts/", include("allauth.urls")),
-    path("", include("allauth.idp.urls")),
+    path("", include("portal.partners.urls")),
     path("", include("enrollments.urls")),
     path("", include("dr_events.urls")),
     path("api/v1/", include("portal.api_urls")),

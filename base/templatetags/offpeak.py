@@ -65,7 +65,7 @@ def degrees(value: Number | None, unit: str = "F") -> str:
     if value is None or value == "":
         return UNKNOWN
     shown = (float(value) - 32) * 5 / 9 if unit == "C" else float(value)
-    return f"{_number(shown)} °{'C' if unit == 'C' else 'F'}"
+    return f"{_number(shown)}\N{NO-BREAK SPACE}°{'C' if unit == 'C' else 'F'}"
 
 
 @register.filter
@@ -74,7 +74,7 @@ def degrees_delta(value: Number | None, unit: str = "F") -> str:
     if value is None or value == "":
         return UNKNOWN
     shown = float(value) * 5 / 9 if unit == "C" else float(value)
-    return f"{_number(shown)} °{'C' if unit == 'C' else 'F'}"
+    return f"{_number(shown)}\N{NO-BREAK SPACE}°{'C' if unit == 'C' else 'F'}"
 
 
 @register.simple_tag

@@ -1,12 +1,14 @@
 """From an event to the bytes every targeted system gets."""
 
 from datetime import datetime, timedelta
+from decimal import Decimal
 
 from base.refusal import Refused
 from carrier import wire
 from carrier.demand_event import DemandEvent
 from dr_events import operations
 from dr_events.models import Event
+from dr_events.states import Response
 from people.operations import Actor
 
 
@@ -22,14 +24,19 @@ def _message(event: Event) -> wire.Message:
             duration=event.ends_at - event.starts_at,
             start_randomization=timedelta(seconds=event.randomize_start_s),
             response=event.response,  # type: ignore[arg-type]
-            offset_f=None if event.offset_f is None else float(event.offset_f),
-            heat_f=None if event.heat_f is None else float(event.heat_f),
-            cool_f=None if event.cool_f is None else float(event.cool_f),
+            offset_f=_if(event.response == Response.OFFSET, event.offset_f),
+            heat_f=_if(event.response == Response.ABSOLUTE, event.heat_f),
+            cool_f=_if(event.response == Response.ABSOLUTE, event.cool_f),
             priority=1,
             test=False,
             message=event.note,
         )
     )
+
+
+def _if(used: bool, value: Decimal | None) -> float | None:
+    """Only what the chosen response uses is sent: the limits look at nothing else."""
+    return float(value) if used and value is not None else None
 
 
 def submit(*, event_id: int, actor: Actor, now: datetime) -> Event:

@@ -2,7 +2,7 @@
 
 from calendar import day_name, month_name
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 
 from django.db.models import Count, Max, Q
 
@@ -96,8 +96,13 @@ def season(program: Program) -> str:
 
 
 def hours(program: Program) -> str:
-    until = "midnight" if not program.hours_to.hour else f"{program.hours_to:%-I:%M %p}"
-    return f"{program.hours_from:%-I:%M %p} to {until}"
+    return f"{_clock(program.hours_from)} to {_clock(program.hours_to)}"
+
+
+def _clock(at: time) -> str:
+    if at.minute:
+        return f"{at:%-I:%M %p}"
+    return {0: "midnight", 12: "noon"}.get(at.hour, f"{at:%-I %p}")
 
 
 def _days(numbers: list[int]) -> str:

@@ -151,9 +151,30 @@ class SystemPage:
     read_during: Event | None
 
     @property
+    def own_settings(self) -> str:
+        """What the wall control is set to do in an event that leaves it to the home."""
+        own = self.system.dr_settings
+        unit = self.system.unit
+        words = [
+            f"by {_delta(own['offset_f'], unit)}" if own.get("offset_f") else "",
+            f"cool to {_degrees(own['cool_f'], unit)}" if own.get("cool_f") else "",
+            f"heat to {_degrees(own['heat_f'], unit)}" if own.get("heat_f") else "",
+        ]
+        said = ", ".join(word for word in words if word)
+        return f"{own.get('response') or 'not said'}{f': {said}' if said else ''}"
+
+    @property
     def zone(self) -> str:
         """The zone of the program the home is or was in."""
         return self.past[0].event.program.time_zone if self.past else "UTC"
+
+
+def _degrees(value: float, unit: str) -> str:
+    return f"{(value - 32) / 1.8:.3g} °C" if unit == "C" else f"{float(value):g} °F"
+
+
+def _delta(value: float, unit: str) -> str:
+    return f"{value / 1.8:.2g} °C" if unit == "C" else f"{float(value):g} °F"
 
 
 def system_page(system_id: int) -> SystemPage | None:

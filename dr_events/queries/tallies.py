@@ -59,6 +59,10 @@ class Tally:
         return self.delivery.get(Delivery.UNSURE, 0)
 
     @property
+    def in_flight(self) -> int:
+        return self.delivery.get(Delivery.SENDING, 0)
+
+    @property
     def open(self) -> int:
         """Rows somebody must still act on."""
         return self._sum(OPEN)

@@ -34,6 +34,11 @@ class Today:
         return [page for page in self.events if page.phase in (Phase.SUBMITTED, Phase.DRAFT)]
 
     @property
+    def zone(self) -> str:
+        """Times of day on this page: the zone most of it is about."""
+        return self.programs[0].time_zone if self.programs else "UTC"
+
+    @property
     def can_stop(self) -> int:
         """Requests that the emergency stop would hold back now."""
         return sum(page.tally.can_stop for page in self.events)

@@ -16,7 +16,8 @@ WORD = "STOP"
 
 @console_page
 def console(request: HttpRequest) -> HttpResponse:
-    context = {"today": query.today(now=clock.now()), "me": actor_of(request).name}
+    today = query.today(now=clock.now())
+    context = {"today": today, "me": actor_of(request).name, "clock_zone": today.zone}
     return render(request, "console/today.html", context)
 
 

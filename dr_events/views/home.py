@@ -9,7 +9,8 @@ from base import clock
 from base.refusal import Refused
 from dr_events import operations
 from dr_events.queries import home as queries
-from dr_events.queries.home import HomeEvent, Leaving
+from dr_events.queries.home import Leaving
+from dr_events.queries.home_event import HomeEvent
 from dr_events.states import OptOutVia
 from enrollments import operations as enrolling
 from enrollments import vendor_session
@@ -43,9 +44,8 @@ def _enrollment(request: HttpRequest, enrollment_id: int) -> Leaving:
 @require_safe
 def my_home(request: HttpRequest) -> HttpResponse:
     page = queries.home_page(_me(request), now=clock.now())
-    shown = (*page.enrolled, *(card.event for card in page.ahead), *page.past)
-    zone = shown[0].zone if shown else ""
-    return render(request, "home/home.html", {"page": page, "zone": zone})
+    zones = [home.zone for home in page.enrolled] + [event.zone for event in page.past]
+    return render(request, "home/home.html", {"page": page, "zone": zones[0] if zones else ""})
 
 
 @homeowner_page

@@ -23,6 +23,7 @@ def enroll(
     Raises Refused, and enrols nothing, when any of them is not the user's, is not eligible or is
     in a program already, or when the terms were not agreed to.
     """
+    _take_turns(user)
     consent = queries.agreed(user, program)
     if consent is None:
         raise Refused("Please read and agree to the program terms first.")
@@ -56,6 +57,12 @@ def enroll(
         systems=[system.serial for system in systems],
     )
     return made
+
+
+def _take_turns(user: User) -> None:
+    """Joining and leaving of one person happen one after the other: whether an agreement stands
+    and which system is the last one is asked of rows the other one may be writing."""
+    User.objects.select_for_update(no_key=True).get(pk=user.pk)
 
 
 def _write_consents(
@@ -104,6 +111,7 @@ def withdraw(*, enrollment_id: int, actor: Actor, now: datetime) -> int:
     )
     if moved:
         enrollment = Enrollment.objects.select_related("system__grant__user").get(id=enrollment_id)
+        _take_turns(enrollment.system.grant.user)
         given = (
             Consent.objects.filter(system=enrollment.system, terms__program=enrollment.program)
             .select_related("terms")

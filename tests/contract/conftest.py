@@ -19,6 +19,8 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 import requests
 
+from portal.embedded import die_with_parent
+
 ROOT = Path(__file__).resolve().parents[2]
 REDIRECT = "http://127.0.0.1:9/callback"
 CLIENT, SECRET, ADMIN_KEY = "offpeak-test", "client-secret-for-tests", "admin-key-for-tests"
@@ -46,8 +48,9 @@ class Cloud:
             "--ledger-file", str(self.ledger_file), "--port-file", str(folder / "port"), *flags,
         ]  # fmt: skip
         self.process = subprocess.Popen(
-            command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True
-        )
+            command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True,
+            preexec_fn=die_with_parent,
+        )  # fmt: skip
         assert self.process.stdout is not None
         self.ready_line = self.process.stdout.readline()
         assert "ready on http://127.0.0.1:" in self.ready_line

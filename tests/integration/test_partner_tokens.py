@@ -227,3 +227,16 @@ def test_read_only_client_gets_no_other_scope():
     cast.program()
     client_id, secret = command("create", "Meter", "--program", "summer-peak", "--read-only")
     assert ask(clients.Credentials(client_id, secret)).json()["error"] == "invalid_scope"
+
+
+def test_a_malformed_resource_is_the_callers_mistake(client: Browser) -> None:
+    answer = client.post(
+        "/identity/o/api/token", {"grant_type": "client_credentials", "resource": "no address"}
+    )
+    assert (answer.status_code, answer.json()) == (400, {"error": "invalid_target"})
+
+
+@pytest.mark.parametrize("door", ["authorize", "device", "logout", "api/userinfo"])
+def test_doors_nobody_needs_are_shut(client: Browser, door: str) -> None:
+    assert client.get(f"/identity/o/{door}").status_code == 404
+    assert client.post(f"/identity/o/{door}").status_code == 404

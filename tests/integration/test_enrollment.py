@@ -1,0 +1,449 @@
+"""Walk 1 in the database: agree, choose, rest, leave. A refusal names its reason; nothing moved."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from base.refusal import Refused
+from dr_events import operations as events
+from dr_events.models import Dispatch, OptOut
+from dr_events.states import Delivery, OptOutVia
+from enrollments import operations, queries
+from enrollments.models import CarrierGrant, Consent, Enrollment, Location, Program, System
+from enrollments.rules import ASKED_SCOPES, REMEDIES
+from enrollments.states import ConsentAct, EnrollmentState, GrantState, Ineligible
+from people.models import ActivityEntry, User
+from people.operations import Actor
+from tests import cast
+
+pytestmark = pytest.mark.django_db
+NOW = cast.MORNING
+LATER = NOW + timedelta(days=1)
+HANNA = Actor("user:hanna", address="203.0.113.7")
+
+
+@pytest.fixture
+def summer() -> Program:
+    return cast.program()
+
+
+@pytest.fixture
+def hanna() -> User:
+    return cast.homeowner()
+
+
+def ledger() -> list[tuple[str, str | None, int]]:
+    """The consent ledger: act, serial (None: the agreement itself), version of the text."""
+    return list(
+        Consent.objects.order_by("id").values_list("act", "system__serial", "terms__version")
+    )
+
+
+def verbs() -> list[str]:
+    return list(ActivityEntry.objects.order_by("id").values_list("verb", flat=True))
+
+
+# --- agree -------------------------------------------------------------------------------------
+def test_agreeing_keeps_the_text_version_the_time_and_the_address(
+    summer: Program, hanna: User
+) -> None:
+    operations.agree(user=hanna, program=summer, version=1, actor=HANNA, now=NOW)
+    consent = Consent.objects.get()
+    assert (consent.user, consent.terms.version, consent.act) == (hanna, 1, ConsentAct.GIVEN)
+    assert (consent.at, consent.address, consent.system) == (NOW, "203.0.113.7", None)
+    assert consent.scopes == list(ASKED_SCOPES)
+    entry = ActivityEntry.objects.get()
+    assert (entry.actor, entry.verb, entry.subject, entry.at) == (
+        "user:hanna",
+        "agree",
+        f"program:{summer.pk}",
+        NOW,
+    )
+    assert (entry.detail, entry.address) == ({"terms_version": 1}, "203.0.113.7")
+
+
+def test_a_closed_program_takes_nobody(hanna: User) -> None:
+    closed = cast.program(is_open=False)
+    with pytest.raises(Refused) as refused:
+        operations.agree(user=hanna, program=closed, version=1, actor=HANNA, now=NOW)
+    assert str(refused.value) == "This program takes no new homes at the moment."
+    assert (ledger(), verbs()) == ([], [])
+
+
+def test_without_published_terms_nobody_can_agree(summer: Program, hanna: User) -> None:
+    summer.terms.all().delete()
+    with pytest.raises(Refused, match="no published terms yet"):
+        operations.agree(user=hanna, program=summer, version=1, actor=HANNA, now=NOW)
+    assert (ledger(), verbs()) == ([], [])
+
+
+@pytest.mark.parametrize("version", [1, 3])
+def test_only_the_text_that_is_in_force_can_be_agreed_to(
+    summer: Program, hanna: User, version: int
+) -> None:
+    cast.terms(summer, version=2)
+    with pytest.raises(Refused) as refused:
+        operations.agree(user=hanna, program=summer, version=version, actor=HANNA, now=NOW)
+    assert str(refused.value) == (
+        "The terms have changed since you opened this page. Please read them again."
+    )
+    assert (ledger(), verbs()) == ([], [])
+    operations.agree(user=hanna, program=summer, version=2, actor=HANNA, now=NOW)
+    assert ledger() == [("GIVEN", None, 2)]
+
+
+# --- enroll ------------------------------------------------------------------------------------
+def enroll(user: User, program: Program, *systems: System, ids: Any = None) -> list[Enrollment]:
+    return operations.enroll(
+        user=user,
+        program=program,
+        system_ids=[system.pk for system in systems] if ids is None else ids,
+        actor=HANNA,
+        now=NOW,
+    )
+
+
+def refused_enroll(user: User, program: Program, *systems: System, ids: Any = None) -> str:
+    """The sentence; and that nothing moved."""
+    before = (ledger(), verbs(), list(Enrollment.objects.order_by("id").values()))
+    with pytest.raises(Refused) as refused:
+        enroll(user, program, *systems, ids=ids)
+    assert (ledger(), verbs(), list(Enrollment.objects.order_by("id").values())) == before
+    return str(refused.value)
+
+
+@pytest.fixture
+def upstairs(summer: Program, hanna: User) -> System:
+    """A ready system of somebody who agreed."""
+    cast.agreement(hanna, summer)
+    return cast.system(cast.grant(hanna), "2319W000001", name="Upstairs")
+
+
+def test_chosen_systems_join_with_one_consent_row_each(
+    summer: Program, hanna: User, upstairs: System
+) -> None:
+    downstairs = cast.system(upstairs.grant, "2319W000002")
+    not_chosen = cast.system(upstairs.grant, "2319W000003")
+    made = enroll(hanna, summer, upstairs, downstairs)
+    assert [(row.system, row.program, row.state, row.enrolled_at) for row in made] == [
+        (upstairs, summer, EnrollmentState.ACTIVE, NOW),
+        (downstairs, summer, EnrollmentState.ACTIVE, NOW),
+    ]
+    assert ledger() == [
+        ("GIVEN", None, 1),
+        ("GIVEN", "2319W000001", 1),
+        ("GIVEN", "2319W000002", 1),
+    ]
+    assert not Enrollment.objects.filter(system=not_chosen).exists()
+    entry = ActivityEntry.objects.get(verb="enroll")
+    assert entry.detail == {"systems": ["2319W000001", "2319W000002"]}
+    kept = Consent.objects.get(system=upstairs)
+    assert (kept.at, kept.address, kept.scopes) == (NOW, "203.0.113.7", list(ASKED_SCOPES))
+
+
+def test_nobody_joins_without_having_agreed(summer: Program, hanna: User) -> None:
+    system = cast.system(cast.grant(hanna))
+    assert refused_enroll(hanna, summer, system) == (
+        "Please read and agree to the program terms first."
+    )
+
+
+def test_an_agreement_to_another_program_does_not_count(
+    summer: Program, hanna: User, upstairs: System
+) -> None:
+    winter = cast.program("Winter Peak")
+    assert "agree to the program terms" in refused_enroll(hanna, winter, upstairs)
+
+
+def test_an_agreement_taken_back_does_not_count(
+    summer: Program, hanna: User, upstairs: System
+) -> None:
+    Consent.objects.create(
+        user=hanna, terms=summer.terms.get(), act=ConsentAct.WITHDRAWN, at=NOW, scopes=[]
+    )
+    assert "agree to the program terms" in refused_enroll(hanna, summer, upstairs)
+
+
+def test_none_chosen_is_refused(summer: Program, hanna: User, upstairs: System) -> None:
+    assert refused_enroll(hanna, summer, ids=[]) == "Choose at least one system."
+
+
+def test_somebody_elses_system_and_one_that_is_none_sound_the_same(
+    summer: Program, hanna: User, upstairs: System
+) -> None:
+    theirs = cast.system(cast.grant(cast.homeowner("otto@home.example")), "2319W000009")
+    sentence = "One of these systems is not connected to your account."
+    assert refused_enroll(hanna, summer, upstairs, theirs) == sentence
+    assert refused_enroll(hanna, summer, ids=[upstairs.pk, 10**9]) == sentence
+
+
+def test_a_system_of_a_destroyed_permission_is_nobodys(
+    summer: Program, hanna: User, upstairs: System
+) -> None:
+    operations.forget_tokens(grant_id=upstairs.grant_id, actor=HANNA, now=NOW)
+    assert refused_enroll(hanna, summer, upstairs) == (
+        "One of these systems is not connected to your account."
+    )
+
+
+@pytest.mark.parametrize(
+    ("wrong", "reason"),
+    [
+        ({"read_at": None}, Ineligible.NOT_READ),
+        ({"has_outdoor_unit": False}, Ineligible.NO_OUTDOOR_UNIT),
+        ({"dr_enabled": None}, Ineligible.DR_UNKNOWN),
+        ({"dr_enabled": False}, Ineligible.DR_OFF),
+        ({"is_online": False}, Ineligible.OFFLINE),
+    ],
+)
+def test_one_that_cannot_take_part_keeps_all_of_them_out(
+    summer: Program, hanna: User, upstairs: System, wrong: dict[str, Any], reason: Ineligible
+) -> None:
+    attic = cast.system(upstairs.grant, "2319W000002", **{"name": "Attic"} | wrong)
+    assert refused_enroll(hanna, summer, upstairs, attic) == f"Attic: {REMEDIES[reason]}"
+    enroll(hanna, summer, upstairs)
+
+
+def test_a_permission_that_is_incomplete_keeps_a_system_out(
+    summer: Program, hanna: User, upstairs: System
+) -> None:
+    CarrierGrant.objects.update(scopes=["Read-User", "Read-System"])
+    assert refused_enroll(hanna, summer, upstairs) == (
+        f"Upstairs: {REMEDIES[Ineligible.SCOPE_MISSING]}"
+    )
+
+
+@pytest.mark.parametrize("state", [EnrollmentState.ACTIVE, EnrollmentState.PAUSED])
+def test_a_system_is_in_one_program_once(
+    summer: Program, hanna: User, upstairs: System, state: EnrollmentState
+) -> None:
+    winter = cast.program("Winter Peak")
+    cast.agreement(hanna, winter)
+    enroll(hanna, summer, upstairs)
+    Enrollment.objects.update(state=state)
+    for program in (summer, winter):
+        assert refused_enroll(hanna, program, upstairs) == (
+            "One of these systems is enrolled already."
+        )
+
+
+def test_the_same_system_chosen_twice_joins_once(
+    summer: Program, hanna: User, upstairs: System
+) -> None:
+    assert len(enroll(hanna, summer, ids=[upstairs.pk, upstairs.pk])) == 1
+    assert Enrollment.objects.count() == 1
+
+
+# --- pause, resume, withdraw ---------------------------------------------------------------------
+def state_of(enrollment: Enrollment) -> tuple[str, Any]:
+    enrollment.refresh_from_db()
+    return enrollment.state, enrollment.changed_at
+
+
+def test_pause_and_resume_move_once(summer: Program, hanna: User, upstairs: System) -> None:
+    (enrollment,) = enroll(hanna, summer, upstairs)
+    before = ledger()
+    which: dict[str, Any] = {"enrollment_id": enrollment.pk, "actor": HANNA, "now": LATER}
+    assert operations.resume(**which) == 0
+    assert state_of(enrollment) == (EnrollmentState.ACTIVE, NOW)
+    assert operations.pause(**which) == 1
+    assert state_of(enrollment) == (EnrollmentState.PAUSED, LATER)
+    assert operations.pause(**which) == 0
+    assert operations.resume(**which | {"now": NOW}) == 1
+    assert state_of(enrollment) == (EnrollmentState.ACTIVE, NOW)
+    assert operations.resume(**which) == 0
+    assert verbs() == ["enroll", "pause", "resume"]
+    assert ledger() == before, "a rest is not a withdrawal"
+
+
+@pytest.mark.parametrize("state", [EnrollmentState.ACTIVE, EnrollmentState.PAUSED])
+def test_with_the_last_system_the_agreement_ends_too(
+    summer: Program, hanna: User, upstairs: System, state: EnrollmentState
+) -> None:
+    downstairs = cast.system(upstairs.grant, "2319W000002")
+    first, last = enroll(hanna, summer, upstairs, downstairs)
+    Enrollment.objects.update(state=state)
+    before = ledger()
+
+    assert operations.withdraw(enrollment_id=first.pk, actor=HANNA, now=LATER) == 1
+    assert state_of(first) == (EnrollmentState.WITHDRAWN, LATER)
+    assert state_of(last) == (state, NOW)
+    assert ledger() == [*before, ("WITHDRAWN", "2319W000001", 1)]
+    assert queries.agreed(hanna, summer) is not None
+
+    assert operations.withdraw(enrollment_id=last.pk, actor=HANNA, now=LATER) == 1
+    assert ledger() == [
+        *before,
+        ("WITHDRAWN", "2319W000001", 1),
+        ("WITHDRAWN", "2319W000002", 1),
+        ("WITHDRAWN", None, 1),
+    ]
+    assert queries.agreed(hanna, summer) is None
+    assert verbs() == ["enroll", "withdraw", "withdraw"]
+    given_back = Consent.objects.filter(act=ConsentAct.WITHDRAWN)
+    assert set(given_back.values_list("user", "at", "address")) == {
+        (hanna.pk, LATER, "203.0.113.7")
+    }
+
+
+def test_leaving_is_final_and_counts_once(summer: Program, hanna: User, upstairs: System) -> None:
+    (enrollment,) = enroll(hanna, summer, upstairs)
+    which: dict[str, Any] = {"enrollment_id": enrollment.pk, "actor": HANNA, "now": LATER}
+    assert operations.withdraw(**which) == 1
+    before = (ledger(), verbs())
+    assert operations.withdraw(**which) == 0
+    assert operations.pause(**which) == 0
+    assert operations.resume(**which) == 0
+    assert (ledger(), verbs()) == before
+    assert state_of(enrollment) == (EnrollmentState.WITHDRAWN, LATER)
+
+
+def test_the_text_that_was_agreed_to_is_the_one_that_is_withdrawn(
+    summer: Program, hanna: User, upstairs: System
+) -> None:
+    (enrollment,) = enroll(hanna, summer, upstairs)
+    cast.terms(summer, version=2)
+    operations.withdraw(enrollment_id=enrollment.pk, actor=HANNA, now=LATER)
+    assert ledger()[-2:] == [("WITHDRAWN", "2319W000001", 1), ("WITHDRAWN", None, 1)]
+
+
+def test_joining_again_means_reading_again_and_makes_a_new_enrolment(
+    summer: Program, hanna: User, upstairs: System
+) -> None:
+    (enrollment,) = enroll(hanna, summer, upstairs)
+    operations.withdraw(enrollment_id=enrollment.pk, actor=HANNA, now=LATER)
+    assert "agree to the program terms" in refused_enroll(hanna, summer, upstairs)
+    operations.agree(user=hanna, program=summer, version=1, actor=HANNA, now=LATER)
+    (again,) = enroll(hanna, summer, upstairs)
+    assert again.pk != enrollment.pk
+    assert state_of(enrollment)[0] == EnrollmentState.WITHDRAWN
+
+
+# --- what Carrier says about a home --------------------------------------------------------------
+PLACE: dict[str, Any] = {"carrier_id": "40231", "name": "Home", "city": "Springfield"}
+
+
+def reading(serial: str, **fields: Any) -> dict[str, Any]:
+    return {"serial": serial, "location": "40231", "name": "Den", "is_online": True} | fields
+
+
+def save(grant: CarrierGrant, *systems: dict[str, Any], places: Any = (PLACE,)) -> None:
+    operations.save_home(grant=grant, locations=places, systems=systems, now=LATER)
+
+
+def test_a_reading_is_saved_and_the_asking_is_over(hanna: User) -> None:
+    grant = cast.grant(
+        hanna, synced_at=None, sync_due_at=NOW, sync_failures=3, sync_trouble="Carrier is down"
+    )
+    save(grant, reading("2319W000001", dr_enabled=True), reading("2319W000002", is_online=False))
+    assert list(
+        System.objects.order_by("serial").values_list("serial", "grant", "is_online", "read_at")
+    ) == [("2319W000001", grant.pk, True, LATER), ("2319W000002", grant.pk, False, LATER)]
+    assert Location.objects.values_list("carrier_id", "city").get() == ("40231", "Springfield")
+    grant.refresh_from_db()
+    assert (grant.synced_at, grant.sync_due_at) == (LATER, None)
+    assert (grant.sync_failures, grant.sync_trouble) == (0, "")
+
+
+def test_reading_again_updates_and_never_doubles_or_removes(hanna: User) -> None:
+    grant = cast.grant(hanna)
+    save(grant, reading("2319W000001"), reading("2319W000002"))
+    save(grant, reading("2319W000001", name="Study"), places=({**PLACE, "city": "Decatur"},))
+    found = System.objects.order_by("serial").values_list("serial", "name")
+    assert list(found) == [("2319W000001", "Study"), ("2319W000002", "Den")]
+    assert Location.objects.values_list("city", flat=True).get() == "Decatur"
+    save(grant, places=())
+    assert (System.objects.count(), Location.objects.count()) == (2, 1)
+
+
+@pytest.mark.parametrize("state", [GrantState.ACTIVE, GrantState.NEEDS_RELINK])
+def test_a_second_account_never_takes_a_wall_control_from_its_owner(
+    summer: Program, hanna: User, state: GrantState
+) -> None:
+    theirs = cast.enrolled(summer, "2319W000001")
+    CarrierGrant.objects.filter(pk=theirs.grant_id).update(state=state)
+    mine = cast.grant(hanna)
+    save(mine, reading("2319W000001", name="Taken"), reading("2319W000002"))
+    before = (theirs.grant_id, theirs.location_id, "Downstairs", theirs.read_at)
+    theirs.refresh_from_db()
+    assert (theirs.grant_id, theirs.location_id, theirs.name, theirs.read_at) == before
+    assert list(System.objects.filter(grant=mine).values_list("serial", flat=True)) == [
+        "2319W000002"
+    ]
+
+
+def test_after_the_owner_disconnected_the_next_one_may_have_it(hanna: User) -> None:
+    old = cast.grant(cast.homeowner("otto@home.example"))
+    system = cast.system(old, "2319W000001")
+    operations.forget_tokens(grant_id=old.pk, actor=HANNA, now=NOW)
+    mine = cast.grant(hanna)
+    save(mine, reading("2319W000001"))
+    system.refresh_from_db()
+    assert system.grant_id == mine.pk
+    assert system.location.grant_id == mine.pk
+
+
+# --- saying no to one event ----------------------------------------------------------------------
+def opt_out(row: Dispatch) -> bool:
+    return events.opt_out(dispatch_id=row.pk, via=OptOutVia.HOME_PAGE, actor=HANNA, now=LATER)
+
+
+@pytest.fixture
+def row(summer: Program) -> Dispatch:
+    cast.enrolled(summer)
+    event = cast.scheduled(
+        summer, starts_at=NOW + timedelta(days=2, hours=6), ends_at=NOW + timedelta(days=2, hours=8)
+    )
+    return Dispatch.objects.get(event=event)
+
+
+def test_a_no_before_the_sending_is_in_time(row: Dispatch) -> None:
+    assert opt_out(row) is True
+    row.refresh_from_db()
+    assert (row.delivery, row.reason, row.holds_slot) == (Delivery.SKIPPED, "OPTED_OUT", False)
+    assert (row.participation, row.opted_out_at) == ("OPTED_OUT_BEFORE", LATER)
+    assert OptOut.objects.values_list("via", "actor", "in_time").get() == (
+        "HOME_PAGE",
+        "user:hanna",
+        True,
+    )
+    assert opt_out(row) is True
+    assert OptOut.objects.count() == 1
+
+
+@pytest.mark.parametrize(
+    "delivery", [Delivery.SENDING, Delivery.UNSURE, Delivery.ACCEPTED, Delivery.CONFIRMED]
+)
+def test_a_no_to_what_is_or_may_be_at_carrier_is_kept_but_not_in_time(
+    row: Dispatch, delivery: Delivery
+) -> None:
+    Dispatch.objects.update(delivery=delivery)
+    assert opt_out(row) is False
+    row.refresh_from_db()
+    assert (row.delivery, row.holds_slot, row.opted_out_at) == (delivery, True, LATER)
+    assert OptOut.objects.get().in_time is False
+    assert opt_out(row) is False
+
+
+@pytest.mark.parametrize("delivery", [Delivery.WITHHELD, Delivery.SKIPPED, Delivery.CANCELLED])
+def test_a_no_to_what_is_never_sent_does_not_claim_that_carrier_has_it(
+    row: Dispatch, delivery: Delivery
+) -> None:
+    """The control group, a home that was left out, an event cancelled a moment ago."""
+    Dispatch.objects.update(delivery=delivery, holds_slot=False)
+    assert opt_out(row) is True
+    row.refresh_from_db()
+    assert (row.delivery, row.holds_slot) == (delivery, False)
+    assert OptOut.objects.get().in_time is True
+
+
+def test_a_no_after_the_end_is_refused(row: Dispatch) -> None:
+    before = ActivityEntry.objects.count()
+    with pytest.raises(Refused, match="This event is over"):
+        events.opt_out(
+            dispatch_id=row.pk, via=OptOutVia.HOME_PAGE, actor=HANNA, now=row.event.ends_at
+        )
+    row.refresh_from_db()
+    assert (row.delivery, row.opted_out_at) == (Delivery.PLANNED, None)
+    assert (OptOut.objects.count(), ActivityEntry.objects.count()) == (0, before)

@@ -1,0 +1,346 @@
+"""The homeowner's own pages: the truth about each event, and every way to say no."""
+
+import html
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from base import clock
+from dr_events import operations
+from dr_events.models import Dispatch, Event, OptOut
+from dr_events.states import Delivery, Participation, Reason
+from enrollments import vendor_session
+from enrollments.models import CarrierGrant, Consent, Enrollment, System
+from enrollments.states import ConsentAct, EnrollmentState, GrantState
+from people.models import User
+from tests import cast
+from tests.cast import MORNING
+
+pytestmark = pytest.mark.django_db
+HOME = "/home/"
+
+
+@pytest.fixture(autouse=True)
+def morning(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(clock, "now", lambda: MORNING)
+
+
+@pytest.fixture
+def system() -> System:
+    return cast.enrolled(cast.program(), email="hanna@home.example")
+
+
+@pytest.fixture
+def hanna(system: System) -> User:
+    return system.grant.user
+
+
+@pytest.fixture
+def browser(hanna: User) -> Client:
+    client = Client()
+    client.force_login(hanna)
+    return client
+
+
+@pytest.fixture
+def event(system: System) -> Event:
+    return cast.scheduled(system.enrollments.get().program)
+
+
+@pytest.fixture
+def revoked(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Ids of the grants whose disconnect was asked for; tokens are destroyed, Carrier is not
+    called."""
+    asked: list[int] = []
+
+    def disconnect(*, grant_id: int, actor: Any, now: Any) -> None:
+        from enrollments.operations import forget_tokens
+
+        asked.append(grant_id)
+        forget_tokens(grant_id=grant_id, actor=actor, now=now)
+
+    monkeypatch.setattr(vendor_session, "disconnect", disconnect)
+    return asked
+
+
+def text(response: Any) -> str:
+    return " ".join(html.unescape(response.content.decode()).split())
+
+
+def become(event: Event, **fields: Any) -> Dispatch:
+    Dispatch.objects.filter(event=event).update(**fields)
+    return Dispatch.objects.get(event=event)
+
+
+def in_the_past(event: Event, **fields: Any) -> Dispatch:
+    Event.objects.filter(pk=event.pk).update(
+        starts_at=MORNING - timedelta(days=1, hours=2), ends_at=MORNING - timedelta(days=1)
+    )
+    return become(event, **fields)
+
+
+# --- what is ahead ----------------------------------------------------------------------------
+def test_next_event_in_the_programs_zone_and_the_homes_unit(
+    browser: Client, system: System, event: Event
+) -> None:
+    page = text(browser.get(HOME))
+    assert "Tue Jul 14, 3:00 PM to 5:00 PM CDT" in page
+    assert "your setpoint moves by <strong>4 °F</strong>" in page
+    System.objects.update(unit="C")
+    assert "your setpoint moves by <strong>2.2 °C</strong>" in text(browser.get(HOME))
+
+
+@pytest.mark.parametrize(
+    ("fields", "sentence"),
+    [
+        (
+            {"response": "offset", "offset_f": 3},
+            "Your setpoint moves by <strong>3 °F</strong>: up when cooling, down when heating.",
+        ),
+        (
+            {"response": "absolute", "cool_f": 79, "heat_f": 66},
+            "Your setpoint is set to <strong>79 °F</strong> when cooling, "
+            "<strong>66 °F</strong> when heating.",
+        ),
+    ],
+)
+def test_what_it_does(browser: Client, event: Event, fields: dict[str, Any], sentence: str) -> None:
+    Event.objects.update(**fields)
+    assert sentence in text(browser.get(HOME))
+
+
+OVERRIDE = "You can still stop it: press <strong>Override</strong> on the wall control."
+
+
+@pytest.mark.parametrize(
+    ("fields", "sentence"),
+    [
+        ({}, "Nothing is sent yet. Say no now and it never will be."),
+        ({"delivery": Delivery.SENDING}, "we cannot be sure to stop it any more. " + OVERRIDE),
+        ({"delivery": Delivery.UNSURE}, "we cannot be sure to stop it any more. " + OVERRIDE),
+        ({"delivery": Delivery.ACCEPTED}, "gives us no way to take it back. " + OVERRIDE),
+        ({"delivery": Delivery.CONFIRMED}, "gives us no way to take it back. " + OVERRIDE),
+        (
+            {"delivery": Delivery.SKIPPED, "reason": Reason.OPTED_OUT},
+            "Nothing is sent to your home for this event.",
+        ),
+        (
+            {"delivery": Delivery.SKIPPED, "reason": Reason.WEEK_CAP},
+            "Nothing is sent to this system: most events a week reached.",
+        ),
+        (
+            {"delivery": Delivery.CONFIRMED, "opted_out_at": MORNING},
+            "We noted your no, but Carrier already has this event.",
+        ),
+        ({"delivery": Delivery.CANCELLED}, "called it off. Nothing is sent to your home."),
+        ({"delivery": Delivery.REJECTED}, "It did not reach your home"),
+    ],
+)
+def test_every_delivery_state_is_said_honestly(
+    browser: Client, event: Event, fields: dict[str, Any], sentence: str
+) -> None:
+    if fields:
+        become(event, **fields)
+    assert sentence in text(browser.get(HOME))
+
+
+def test_the_control_group_is_not_told_ahead(browser: Client, event: Event) -> None:
+    become(event, delivery=Delivery.WITHHELD, reason=Reason.CONTROL_GROUP)
+    assert "Hot afternoon" not in text(browser.get(HOME))
+
+
+@pytest.mark.parametrize(
+    ("fields", "sentence"),
+    [
+        (
+            {"delivery": Delivery.CONFIRMED, "participation": Participation.COMPLETED},
+            "Your home took part.",
+        ),
+        (
+            {"delivery": Delivery.CONFIRMED, "participation": Participation.UNREACHABLE},
+            "we never saw your wall control follow it",
+        ),
+        (
+            {"delivery": Delivery.CONFIRMED, "participation": Participation.OPTED_OUT_DURING},
+            "Somebody pressed Override",
+        ),
+        (
+            {"delivery": Delivery.SKIPPED, "reason": Reason.OPTED_OUT},
+            "Nothing was sent to your home.",
+        ),
+        (
+            {"delivery": Delivery.WITHHELD, "reason": Reason.CONTROL_GROUP},
+            "A few homes are left alone at random",
+        ),
+        ({"delivery": Delivery.UNAUTHORIZED}, "Permission lost. Your home was not asked"),
+        ({"delivery": Delivery.UNSURE}, "We never learned whether Carrier received it."),
+        ({"delivery": Delivery.CONFIRMED}, "We ask Carrier once more shortly after the end."),
+    ],
+)
+def test_past_events_tell_the_truth(
+    browser: Client, event: Event, fields: dict[str, Any], sentence: str
+) -> None:
+    in_the_past(event, **fields)
+    assert sentence in text(browser.get(HOME))
+
+
+def test_events_left_this_season(browser: Client, event: Event) -> None:
+    assert "14 of 15" in text(browser.get(HOME))
+    become(event, holds_slot=False)
+    assert "15 of 15" in text(browser.get(HOME))
+
+
+# --- empty states -----------------------------------------------------------------------------
+def test_newcomer_is_shown_the_programs() -> None:
+    cast.program()
+    client = Client()
+    client.force_login(cast.homeowner("new@home.example"))
+    page = text(client.get(HOME))
+    assert "No system is enrolled yet" in page
+    assert "/programs/summer-peak/" in page
+
+
+def test_half_joined_can_continue() -> None:
+    program, owner = cast.program(), cast.homeowner("half@home.example")
+    cast.agreement(owner, program)
+    client = Client()
+    client.force_login(owner)
+    page = text(client.get(HOME))
+    assert "You began to join <strong>Summer Peak</strong>." in page
+    assert '/join/summer-peak/"' in page
+
+
+def test_nothing_planned_says_what_will_happen(browser: Client) -> None:
+    page = text(browser.get(HOME))
+    assert "Nothing is planned" in page
+    assert "You do not have to do anything." in page
+
+
+# --- saying no --------------------------------------------------------------------------------
+def test_opt_out_shows_then_acts(browser: Client, event: Event) -> None:
+    dispatch = Dispatch.objects.get()
+    address = f"/home/events/{dispatch.pk}/opt-out/"
+    assert "nothing is ever sent to your home" in text(browser.get(address))
+    assert not OptOut.objects.exists()
+    done = browser.post(address, follow=True)
+    assert "You said no to Hot afternoon. Nothing is sent to your home." in text(done)
+    dispatch.refresh_from_db()
+    assert (dispatch.delivery, dispatch.reason) == (Delivery.SKIPPED, Reason.OPTED_OUT)
+    browser.post(address)
+    assert OptOut.objects.count() == 1
+
+
+def test_opt_out_that_comes_too_late_says_so(browser: Client, event: Event) -> None:
+    dispatch = become(event, delivery=Delivery.CONFIRMED)
+    address = f"/home/events/{dispatch.pk}/opt-out/"
+    page = text(browser.get(address))
+    assert "Carrier already has this event" in page
+    assert "We note it; it does not reach your wall control." in page
+    done = text(browser.post(address, follow=True))
+    assert "but Carrier already has it. To stop it, press Override on your wall control." in done
+    assert OptOut.objects.get().in_time is False
+
+
+def test_opt_out_after_the_end_changes_nothing(browser: Client, event: Event) -> None:
+    dispatch = in_the_past(event, delivery=Delivery.CONFIRMED)
+    page = browser.post(f"/home/events/{dispatch.pk}/opt-out/")
+    assert page.status_code == 409
+    assert "This event is over; there is nothing left to opt out of." in text(page)
+    assert not OptOut.objects.exists()
+
+
+def test_pause_and_resume(browser: Client, system: System, event: Event) -> None:
+    enrollment = system.enrollments.get()
+    paused = browser.post(f"/home/systems/{enrollment.pk}/pause/", follow=True)
+    assert "Downstairs is paused. It gets no events until you resume it." in text(paused)
+    assert "This system is paused, so nothing is sent to it." in text(paused)
+    resumed = browser.post(f"/home/systems/{enrollment.pk}/resume/", follow=True)
+    assert "Downstairs takes part again." in text(resumed)
+    for act in ("pause", "resume"):
+        assert browser.get(f"/home/systems/{enrollment.pk}/{act}/").status_code == 405
+
+
+def test_withdraw_asks_once_and_destroys_the_tokens_with_the_last_system(
+    browser: Client, system: System, event: Event, revoked: list[int]
+) -> None:
+    enrollment = system.enrollments.get()
+    address = f"/home/systems/{enrollment.pk}/withdraw/"
+    page = text(browser.get(address))
+    assert "It is your last system on this Carrier account" in page
+    assert Enrollment.objects.get().state == EnrollmentState.ACTIVE
+    done = text(browser.post(address, follow=True))
+    assert "Downstairs has left Summer Peak. It gets no more events." in done
+    assert "Our permission at Carrier is destroyed." in done
+    assert revoked == [system.grant_id]
+    grant = CarrierGrant.objects.get()
+    assert (grant.state, grant.access_sealed) == (GrantState.REVOKED, None)
+    assert Consent.objects.filter(act=ConsentAct.WITHDRAWN).count() == 2
+
+
+def test_withdraw_of_one_of_two_keeps_the_permission(
+    browser: Client, system: System, revoked: list[int]
+) -> None:
+    first = system.enrollments.get()
+    second = cast.system(system.grant, "2319W005555", name="Upstairs")
+    Enrollment.objects.create(
+        system=second, program=first.program, enrolled_at=MORNING, changed_at=MORNING
+    )
+    assert "Your other systems stay as they are." in text(
+        browser.get(f"/home/systems/{first.pk}/withdraw/")
+    )
+    browser.post(f"/home/systems/{first.pk}/withdraw/")
+    assert revoked == []
+    assert CarrierGrant.objects.get().state == GrantState.ACTIVE
+
+
+def test_withdraw_says_what_carrier_already_has(
+    browser: Client, system: System, event: Event, revoked: list[int]
+) -> None:
+    become(event, delivery=Delivery.CONFIRMED)
+    address = f"/home/systems/{system.enrollments.get().pk}/withdraw/"
+    assert "One event is already at Carrier" in text(browser.get(address))
+    assert "press Override on the wall control" in text(browser.post(address, follow=True))
+
+
+# --- whose ------------------------------------------------------------------------------------
+def test_what_is_not_mine_answers_exactly_as_what_is_not_there(
+    system: System, event: Event
+) -> None:
+    eve = Client()
+    eve.force_login(cast.homeowner("eve@home.example"))
+    dispatch, enrollment = Dispatch.objects.get(), system.enrollments.get()
+    for theirs, missing in (
+        (f"/home/events/{dispatch.pk}/opt-out/", "/home/events/999999/opt-out/"),
+        (f"/home/systems/{enrollment.pk}/pause/", "/home/systems/999999/pause/"),
+        (f"/home/systems/{enrollment.pk}/resume/", "/home/systems/999999/resume/"),
+        (f"/home/systems/{enrollment.pk}/withdraw/", "/home/systems/999999/withdraw/"),
+    ):
+        found, absent = eve.post(theirs), eve.post(missing)
+        assert found.status_code == absent.status_code == 404
+        assert _without_csrf(found) == _without_csrf(absent)
+    dispatch.refresh_from_db()
+    assert dispatch.delivery == Delivery.PLANNED
+    assert system.enrollments.get().state == EnrollmentState.ACTIVE
+
+
+def _without_csrf(response: Any) -> list[str]:
+    lines = response.content.decode().splitlines()
+    return [line for line in lines if "csrf" not in line.lower()]
+
+
+@pytest.mark.parametrize("address", [HOME, "/home/events/1/opt-out/", "/home/systems/1/withdraw/"])
+def test_strangers_sign_in_and_staff_are_refused(address: str) -> None:
+    assert Client().get(address)["Location"].startswith("/accounts/login/")
+    staff = Client()
+    staff.force_login(cast.operator())
+    assert staff.get(address).status_code == 403
+
+
+def test_an_event_that_is_called_off_says_so_at_once(browser: Client, event: Event) -> None:
+    """Cancelled before it was sent."""
+    from people.operations import Actor
+
+    operations.cancel(event_id=event.pk, actor=Actor("user:test"), now=MORNING)
+    assert "called it off." in text(browser.get(HOME))
