@@ -225,6 +225,8 @@ def main() -> None:
             rounds.append(phases)
             label = f"warm round {number}" if number else "cold round"
             print(report.line(label, phases), flush=True)
+            if not number:
+                town.learn_statistics()
         memory = sorted(peak_mb(the_worker.pid).values())
     result = report.summary(options, rounds, memory)
     print(report.text(result))

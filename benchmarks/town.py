@@ -132,6 +132,12 @@ def saved(event: Event) -> int:
     return Dispatch.objects.filter(event=event, delivery__in=SENT).count()
 
 
+def learn_statistics() -> None:
+    """What autovacuum does within a minute of a first event. The cold round runs without."""
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE")
+
+
 def open_rows(rows: list[int]) -> int:
     return Dispatch.objects.filter(id__in=rows).exclude(delivery__in=SENT).count()
 

@@ -65,7 +65,7 @@ class EventForm(forms.Form):
         label="Heat to (°F)", required=False, max_digits=4, decimal_places=1
     )
     randomize_minutes = forms.IntegerField(
-        label="Spread the starts over (minutes)",
+        label="Spread starts (minutes)",
         required=False,
         min_value=0,
         max_value=30,

@@ -114,7 +114,7 @@ class PartnerGrant(models.Model):
 class LinkAttempt(models.Model):
     """One press of Connect: what the answer from Carrier must match. Single use.
 
-    Only hashes of the state and of the session are kept; the verifier is worthless once used.
+    Only hashes of the state and of the session are kept, and the verifier until it is used.
     """
 
     user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE)

@@ -145,8 +145,9 @@ def limits(program: Program) -> tuple[tuple[str, str], ...]:
         ),
         (
             "Comfort",
-            f"Setpoints move by at most {float(program.max_offset_f):g} °F; never cooling set "
-            f"above {float(program.max_cool_f):g} °F nor heating below {float(program.min_heat_f):g} °F.",
+            f"Setpoints move by at most {float(program.max_offset_f):g} °F; cooling is never set "
+            f"above {float(program.max_cool_f):g} °F, "
+            f"heating never below {float(program.min_heat_f):g} °F.",
         ),
         (
             "Approval",

@@ -69,7 +69,7 @@ def take_link_attempt(
         began_at__gte=real_now - LINK_ATTEMPT_LIFE,
     )
     attempt = mine.select_related("program").first()
-    if attempt is None or mine.update(used_at=real_now) == 0:
+    if attempt is None or mine.update(used_at=real_now, verifier="") == 0:
         return None
     return attempt
 

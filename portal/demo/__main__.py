@@ -18,7 +18,7 @@ from portal.demo.forms import PageError
 from portal.demo.house import House, open_house
 from portal.demo.processes import ChildDied, StopAsked, Supervisor
 from portal.demo.report import as_json, table
-from portal.demo.story import Story, play
+from portal.demo.story import UNWATCHED, Story, play
 from portal.embedded import EmbeddedError, discard, state_folder, write_secret
 
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -78,7 +78,7 @@ def once(given: argparse.Namespace) -> int:
     try:
         with Supervisor(root / ".offpeak" / "logs", echo=given.logs) as parts:
             house = start(parts, root, given, homes, keep=False)
-            story = play(house, homes, say)
+            story = play(house, homes, say, rate=UNWATCHED)
         good = story.good
     finally:
         if good:

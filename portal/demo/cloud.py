@@ -41,6 +41,14 @@ class Cloud:
     def homes(self, count: int) -> list[dict[str, Any]]:
         return list(self._get("homes", limit=count)["homes"])
 
+    def move_out(self) -> int:
+        """The people of one persona revoke at Carrier what they allowed; how many did."""
+        answer = self.session.post(
+            f"{self.address}/_sandbox/personas/trigger", json={"persona": "moves_out"}, timeout=60
+        )
+        answer.raise_for_status()
+        return int(answer.json()["revoked"])
+
     def rows(self, start: float) -> dict[str, CloudRow]:
         """Every system that got, or was to get, the event that begins at `start` (epoch s)."""
         posts = self._posts()

@@ -495,7 +495,7 @@ def test_the_emergency_stop_is_typed_and_released_by_somebody_else(
 def test_results_say_where_figures_come_from(desk: Client, event: Event) -> None:
     text = desk.get(reverse("event_results", args=[event.pk])).content.decode()
     # The event waited for its send time, so the clock runs from the first request.
-    assert "Half of the homes, after the first request" in text
+    assert "Half of the homes (p50), after the first request" in text
     assert "2.0 s" in text
     assert "From 2 homes' status readings, 6 looks, at most 30 min apart." in text
     assert "From Carrier's event list" in text

@@ -57,7 +57,8 @@ def test_the_answer_finds_its_attempt_once(summer: Program, hanna: User) -> None
     taken = take(hanna)
     assert taken is not None
     assert (taken.program, taken.verifier) == (summer, VERIFIER)
-    assert LinkAttempt.objects.get().used_at == NOW
+    kept = LinkAttempt.objects.get()
+    assert (kept.used_at, kept.verifier) == (NOW, "")
     assert take(hanna) is None
     assert take(hanna, real_now=NOW + timedelta(seconds=1)) is None
 
