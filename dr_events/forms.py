@@ -92,7 +92,7 @@ class EventForm(forms.Form):
         choices = [(program.slug, program.name) for program in programs]
         self.fields["program"].choices = choices  # type: ignore[attr-defined]
         # True when a typed time exists twice: the page then shows the choice.
-        self.asks_fold = bool(self.is_bound and self.data.get("fold"))
+        self.asks_fold = False
         for name, field in self.fields.items():
             # The slot of a field's errors is always on the page: the live preview fills it.
             hint = f" hint-{name}" if field.help_text else ""
@@ -115,7 +115,7 @@ class EventForm(forms.Form):
         values = super().clean() or {}
         for name, response in _ONLY_WHEN.items():
             if values.get("response") != response:  # not read, so not judged
-                self._errors.pop(name, None)
+                self.errors.pop(name, None)
                 values[name] = None
         program = self.programs.get(values.get("program", ""))
         if program and {"date", "start", "end"} <= values.keys():
@@ -132,10 +132,14 @@ class EventForm(forms.Form):
         }
         for field, moment in typed.items():
             try:
-                values[f"{field}s_at"] = to_utc(moment, zone, field=field, second=second)
+                values[f"{field}s_at"] = to_utc(moment, zone, field=field)
             except Refused as refused:
-                self.asks_fold |= refused.code == "local-time-fold"
-                self.add_error(field, str(refused))
+                twice = refused.code == "local-time-fold"
+                self.asks_fold |= twice
+                if twice and second is not None:
+                    values[f"{field}s_at"] = to_utc(moment, zone, field=field, second=second)
+                else:
+                    self.add_error(field, str(refused))
 
     def wish(self) -> operations.Draft:
         """What was typed, as the business understands it. Only after ``is_valid``."""
@@ -164,7 +168,7 @@ class EventForm(forms.Form):
         """While somebody is still typing, an empty field is no mistake yet."""
         for field in list(self.errors):
             kept = [error for error in self.errors.as_data()[field] if error.code != "required"]
-            del self._errors[field]
+            del self.errors[field]
             for error in kept:
                 self.add_error(None if field == "__all__" else field, error)
 

@@ -23,22 +23,22 @@ STALE_S = 20
 RENEW_BATCH = 50
 
 
-@shared_task(queue="dispatch")
+@shared_task
 def send(*, event_id: int, **_: Any) -> None:
     dispatch.send_wave(event_id)
 
 
-@shared_task(queue="dispatch")
+@shared_task
 def prove(*, event_id: int, **_: Any) -> None:
     dispatch.look_at_unsure(event_id)
 
 
-@shared_task(queue="dispatch")
+@shared_task
 def read_back(*, event_id: int, **_: Any) -> None:
     window.read_back(event_id)
 
 
-@shared_task(queue="default")
+@shared_task
 def sweep(**_: Any) -> None:
     """Beat's tick."""
     ring_due()

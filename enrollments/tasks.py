@@ -11,12 +11,12 @@ from base import clock
 from enrollments import queries, sync, vendor_session
 
 
-@shared_task(queue="default")
+@shared_task
 def read_home(*, grant_id: int, **_: Any) -> None:
     sync.read_home(grant_id, now=clock.now())
 
 
-@shared_task(queue="default")
+@shared_task
 def refresh_tokens(*, grant_ids: list[int], margin_s: float, **_: Any) -> None:
     vendor_session.refresh_many(grant_ids, margin=timedelta(seconds=margin_s))
 

@@ -244,6 +244,10 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
     "retry_on_timeout": False,
     "global_keyprefix": "offpeak:",
 }
+# Sending and looking have a queue of their own; all else goes to the default one.
+CELERY_TASK_ROUTES = {
+    f"dr_events.tasks.{name}": {"queue": "dispatch"} for name in ("send", "prove", "read_back")
+}
 CELERY_RESULT_BACKEND = None
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = True

@@ -49,10 +49,20 @@ def temperatures(event: Event) -> tuple[Point, ...]:
     with connection.cursor() as cursor:
         cursor.execute(_SERIES, [event.pk])
         rows = cursor.fetchall()
-    return tuple(
-        Point(at, homes, online, *(middle or (None, None, None)), outdoor, load, _part(event, at))
-        for at, homes, online, middle, outdoor, load in rows
-    )
+    return tuple(_point(event, *row) for row in rows)
+
+
+def _point(
+    event: Event,
+    at: datetime,
+    homes: int,
+    online: int,
+    indoors: list[float | None] | None,
+    outdoor: float | None,
+    load: float | None,
+) -> Point:
+    low, middle, high = indoors or (None, None, None)
+    return Point(at, homes, online, low, middle, high, outdoor, load, _part(event, at))
 
 
 def _part(event: Event, at: datetime) -> str:
@@ -175,7 +185,9 @@ def line_chart(
         line=" ".join(f"{x(at)},{y(mid)}" for at, _, mid, _ in known if mid is not None),
         band=" ".join([*upper, *reversed(lower)]),
         rows=tuple(Mark(y(level), f"{level:g}") for level in levels),
-        columns=tuple(Mark(x(at), f"{at.astimezone(zone):%-I:%M}") for at in _ticks(first, last)),
+        columns=tuple(
+            Mark(x(at), f"{at.astimezone(zone):%-I:%M %p}") for at in _ticks(first, last)
+        ),
         event_x=x(event.starts_at),
         event_width=round(x(event.ends_at) - x(event.starts_at), 1),
         left=_LEFT,

@@ -229,4 +229,4 @@ def latest_opt_outs(event: Event, limit: int = 8) -> list[LatestOptOut]:
         .order_by("-opted_out_at")
         .values_list("opted_out_at", "system_id", "system__serial")[:limit]
     )
-    return [LatestOptOut(at, pk, serial, at < event.starts_at) for at, pk, serial in rows]
+    return [LatestOptOut(at, pk, serial, at < event.starts_at) for at, pk, serial in rows if at]

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 from dr_events.models import Attempt, Dispatch, Event, Reading
 from dr_events.states import Delivery, Participation, Reason
@@ -44,7 +44,7 @@ def find(
     return cards(System.objects.filter(id__in=shown)), shown[-1] if len(ids) > limit else 0
 
 
-def _in_state(found, state: str):  # type: ignore[no-untyped-def]
+def _in_state(found: QuerySet[System], state: str) -> QuerySet[System]:
     if state in EnrollmentState.values:
         return found.filter(id__in=Enrollment.objects.filter(state=state).values("system"))
     if state == "NONE":
@@ -82,7 +82,10 @@ def to_relink(limit: int = 5) -> list[Trouble]:
             "sync_trouble",
         )[:limit]
     )
-    return [Trouble(pk or 0, serial or "", name or "", *rest) for pk, serial, name, *rest in grants]
+    return [
+        Trouble(pk or 0, serial or "", name or "", owner, at, why)
+        for pk, serial, name, owner, at, why in grants
+    ]
 
 
 def offline(limit: int = 5) -> list[Trouble]:

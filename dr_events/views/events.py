@@ -160,7 +160,7 @@ def defused(cell: object) -> object:
     return f"'{cell}" if isinstance(cell, str) and cell.startswith(_ACTIVE) else cell
 
 
-@console_page
+@console_page  # type: ignore[arg-type]  # streams
 def event_results_csv(request: HttpRequest, event_id: int) -> StreamingHttpResponse:
     _page(event_id)
 

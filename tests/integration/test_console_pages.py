@@ -14,7 +14,7 @@ from django.utils import timezone
 from base import clock
 from dr_events import operations
 from dr_events.models import Attempt, Control, Dispatch, Event, Reading
-from dr_events.states import Delivery, EventState, Participation
+from dr_events.states import Delivery, EventState, OptOutVia, Participation
 from enrollments.models import CarrierGrant, Program, Terms
 from enrollments.states import GrantState
 from people.models import User
@@ -61,6 +61,7 @@ def finished(program: Program) -> Event:
     event = cast.scheduled(program)
     first, second, third = Dispatch.objects.filter(event=event).order_by("system_id")
     released = event.released_at
+    assert released is not None
     told = {"sent_at": released, "accepted_at": released + timedelta(seconds=2), "http_status": 200}
     sent = Dispatch.objects.filter(id__in=[first.pk, second.pk])
     sent.update(delivery=Delivery.CONFIRMED, attempts=1, **told)
@@ -507,7 +508,7 @@ def test_results_say_where_figures_come_from(desk: Client, event: Event) -> None
 def test_the_csv_is_defused_and_in_utc(desk: Client, event: Event) -> None:
     answer = desk.get(reverse("event_results_csv", args=[event.pk]))
     assert answer.streaming
-    text = b"".join(answer.streaming_content).decode()
+    text = answer.getvalue().decode()
     rows = list(csv.DictReader(io.StringIO(text)))
     assert len(rows) == 3
     assert {row["http_status"] for row in rows} == {"200", "400"}
@@ -535,7 +536,7 @@ def test_the_tally_adds_up() -> None:
     event = cast.scheduled(program)
     rows = list(Dispatch.objects.filter(event=event).order_by("id"))
     operations.opt_out(
-        dispatch_id=rows[0].pk, via="HOME_PAGE", actor=Actor("user:1"), now=cast.MORNING
+        dispatch_id=rows[0].pk, via=OptOutVia.HOME_PAGE, actor=Actor("user:1"), now=cast.MORNING
     )
     Dispatch.objects.filter(id=rows[1].pk).update(
         delivery=Delivery.WITHHELD, reason="CONTROL_GROUP"

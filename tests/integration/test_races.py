@@ -362,7 +362,9 @@ def test_a_no_against_a_claim_is_in_time_or_it_is_not(summer: Program) -> None:
     event = cast.scheduled(summer)
     row = Dispatch.objects.get(event=event)
     answer, claimed = before_the_first_commits(
-        partial(operations.opt_out, dispatch_id=row.pk, via="HOME_PAGE", actor=OLGA, now=SEND_AT),
+        partial(
+            operations.opt_out, dispatch_id=row.pk, via=OptOutVia.HOME_PAGE, actor=OLGA, now=SEND_AT
+        ),
         partial(claim, event),
     )
     assert (answer, claimed) == (True, [])
@@ -496,6 +498,7 @@ def test_a_token_is_renewed_by_one_call_however_many_ask(vendor: Vendor, summer:
     assert (consents["refreshes"], consents["revoked_by_reuse"]) == (1, 0)
     grant.refresh_from_db()
     assert grant.state == "ACTIVE"
+    assert grant.access_expires_at is not None
     assert grant.access_expires_at > timezone.now()
     assert vendor_session.refresh(grant.pk) is True
     assert len(vendor.entries("POST oauth/token")) == 1, "a fresh token is left alone"

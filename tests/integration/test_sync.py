@@ -84,11 +84,13 @@ def test_a_complete_home_is_saved(vendor: Vendor, big_home: dict[str, Any]) -> N
             told["brand"],
             told["unit"],
         )
+        assert system.capacity_kbtu is not None
         assert float(system.capacity_kbtu) == pytest.approx(told["capacity_kbtuh"], abs=0.05)
         assert (system.is_online, system.dr_enabled, system.has_outdoor_unit) == (True, True, True)
         assert system.dr_settings.keys() == {
             "offset_f", "response", "heat_f", "cool_f", "min_limit_f", "max_limit_f",
         }  # fmt: skip
+        assert system.indoor_f is not None
         assert 50 < system.indoor_f < 100
         assert (system.read_at, system.location_id) == (NOW, location.pk)
     grant.refresh_from_db()
@@ -195,12 +197,13 @@ def test_a_refused_token_is_distrusted_then_renewed_and_the_home_is_read(
     assert (grant.state, grant.sync_failures, saved()) == (GrantState.ACTIVE, 1, (0, 0))
     assert grant.sync_trouble == "Carrier asked us to renew the permission"
     assert asked(vendor, "/oauth/token") == 0
-    old = bytes(grant.access_sealed)
+    old = bytes(grant.access_sealed or b"")
+    assert old
 
     assert sync.read_home(grant.pk, now=NOW) is True
     assert asked(vendor, "/oauth/token") == 1
     grant.refresh_from_db()
-    assert bytes(grant.access_sealed) != old
+    assert bytes(grant.access_sealed or b"") != old
     assert grant.access_expires_at > timezone.now()
     assert saved() == (1, len(big_home["systems"]))
 

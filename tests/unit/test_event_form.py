@@ -60,7 +60,14 @@ def test_a_fold_is_asked_about_and_then_meant(fold: str, utc_hour: int) -> None:
     assert "happens twice" in asked.errors["start"][0]
     said = form(date="2026-11-01", start="01:30", end="03:00", fold=fold)
     assert said.is_valid()
+    assert said.asks_fold
     assert said.wish().starts_at == datetime(2026, 11, 1, utc_hour, 30, tzinfo=UTC)
+
+
+def test_an_ordinary_hour_asks_nothing() -> None:
+    typed = form(fold="second")
+    assert typed.is_valid()
+    assert not typed.asks_fold
 
 
 def test_a_gap_is_refused_at_its_field() -> None:
