@@ -13,7 +13,7 @@ from __future__ import annotations
 import enum
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import pycurl
@@ -47,7 +47,7 @@ class Outgoing:
     key: int
     method: str
     url: str
-    headers: list[str]
+    headers: list[str] = field(repr=False)  # the bearer is one of them
     body: bytes | None
 
 

@@ -183,27 +183,6 @@ def systems_of(user: User) -> list[SystemCard]:
     return cards(System.objects.filter(grant__in=grants_of(user)))
 
 
-def find_systems(
-    *, text: str = "", state: str = "", after: tuple[str, int] | None = None, limit: int = 50
-) -> list[SystemCard]:
-    """Systems by name, keyset-paged: ``after`` is (name, id) of the last row shown."""
-    found = System.objects.all()
-    if text:
-        found = found.filter(
-            Q(serial__icontains=text)
-            | Q(name__icontains=text)
-            | Q(grant__user__email__icontains=text)
-            | Q(location__postal__startswith=text)
-            | Q(location__city__icontains=text)
-        )
-    if state:
-        found = found.filter(enrollments__state=state).distinct()
-    if after:
-        found = found.filter(Q(name__gt=after[0]) | Q(name=after[0], id__gt=after[1]))
-    ids = list(found.order_by("name", "id").values_list("id", flat=True)[:limit])
-    return cards(System.objects.filter(id__in=ids))
-
-
 def counts(program: Program | None = None) -> EnrollmentCounts:
     enrolled = Enrollment.objects.all()
     if program:

@@ -5,7 +5,7 @@ that one test's event uses up no other test's limits; the clock only moves forwa
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time, timedelta
 from functools import partial
 from pathlib import Path
@@ -14,13 +14,16 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from portal.demo import clock, environment, story
+from portal.demo.cloud import CloudRow
 from portal.demo.forms import Browser, Page
 from portal.demo.house import House, open_house
 from portal.demo.people import Household, Joined, households, join_all
 from portal.demo.processes import Supervisor
+from portal.demo.report import SENT, UNDECIDED
 
 HOMES = 20
 SPARE = 10  # homes nobody enrols beforehand: for tests that walk in themselves
+EVENTS_A_WEEK = 3  # what the program promises its homes
 CHICAGO = ZoneInfo("America/Chicago")
 WAIT_S = 60.0
 
@@ -29,6 +32,8 @@ WAIT_S = 60.0
 class Stack:
     house: House
     joined: list[Joined]
+    late: list[Joined] = field(default_factory=list)  # spare homes that a test has enrolled
+    days: list[date] = field(default_factory=list)  # handed out by fresh_day
 
     @property
     def web(self) -> str:
@@ -38,6 +43,25 @@ class Stack:
         """A home that has not joined yet; each test names its own."""
         home = self.house.cloud.homes(HOMES + SPARE)[HOMES + number]
         return next(iter(households([home], self.house.kept.homeowner_password)))
+
+    @property
+    def enrolled(self) -> int:
+        """Systems that every event is meant for."""
+        return sum(one.systems for one in (*self.joined, *self.late))
+
+    def fresh_day(self) -> date:
+        """The next weekday that no test has had: its noon is still ahead, its week has room."""
+        now = clock.now(self.house.clock_file).astimezone(CHICAGO)
+        day = now.date() if now.hour < 12 else now.date() + timedelta(days=1)
+        while not self._is_free(day):
+            day += timedelta(days=1)
+        self.days.append(day)
+        return day
+
+    def _is_free(self, day: date) -> bool:
+        week = [taken for taken in self.days if taken.isocalendar()[:2] == day.isocalendar()[:2]]
+        later = not self.days or day > self.days[-1]
+        return later and day.weekday() < 5 and len(week) < EVENTS_A_WEEK
 
     def at(self, day: date, hour: int, minute: int = 0) -> datetime:
         """Move the clock of every process to this local time."""
@@ -76,6 +100,19 @@ class Stack:
         """Until a fact is so; the pages are asked, nobody sleeps for luck."""
         self.house.parts.wait_until(fact, what, WAIT_S)
 
+    def rows_since(self, before: dict[str, CloudRow], start: datetime) -> dict[str, CloudRow]:
+        """The cloud's account of the event that begins then: requests counted from `before` on."""
+        rows = self.house.cloud.rows(start.timestamp())
+        for serial, old in before.items():
+            now = rows[serial]
+            rows[serial] = replace(
+                now,
+                posts=now.posts - old.posts,
+                statuses=now.statuses[len(old.statuses) :],
+                effects=now.effects - old.effects,
+            )
+        return rows
+
     def posts(self, start: datetime) -> dict[str, int]:
         """What reached the cloud for the event that begins then, by serial."""
         rows = self.house.cloud.rows(start.timestamp())
@@ -107,7 +144,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 def until_decided(stack: Stack, browser: Browser, event: int) -> None:
     def decided() -> bool:
         rows = story.results(stack.house, browser, event)
-        return not any(row.delivery in story.UNDECIDED for row in rows)
+        return not any(row.delivery in UNDECIDED for row in rows)
 
     stack.wait(decided, "every delivery to be decided")
 
@@ -123,7 +160,7 @@ def through_the_event(stack: Stack, browser: Browser, event: int, ends: datetime
 
     def known() -> bool:
         rows = story.results(stack.house, browser, event)
-        return all(r.participation in story.LAST_WORDS for r in rows if r.delivery in story.SENT)
+        return all(r.participation in story.LAST_WORDS for r in rows if r.delivery in SENT)
 
     stack.wait(known, "the results")
 

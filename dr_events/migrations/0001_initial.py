@@ -96,7 +96,7 @@ class Migration(migrations.Migration):
                         choices=[
                             ("", ""),
                             ("OPTED_OUT", "The homeowner opted out of this event"),
-                            ("PAUSED", "Enrolment is paused"),
+                            ("PAUSED", "Enrollment is paused"),
                             ("WITHDRAWN", "The home left the program"),
                             ("NO_PERMISSION", "Permission at Carrier is lost"),
                             ("OVERLAP", "Another event covers this time"),

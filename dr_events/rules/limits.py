@@ -117,7 +117,7 @@ def _comfort_problems(wish: Wish, limits: Limits) -> Iterator[Refused]:
     if wish.response == "offset":
         if wish.offset_f is None or not Decimal(1) <= wish.offset_f <= limits.max_offset_f:
             yield Refused(
-                f"The offset must be between 1 and {limits.max_offset_f:g} °F.",
+                f"The offset must be between 1 and {_plain(limits.max_offset_f)} °F.",
                 field="offset_f",
                 code="offset",
             )
@@ -128,13 +128,13 @@ def _comfort_problems(wish: Wish, limits: Limits) -> Iterator[Refused]:
 def _setpoint_problems(wish: Wish, limits: Limits) -> Iterator[Refused]:
     if wish.cool_f is None or wish.cool_f > limits.max_cool_f:
         yield Refused(
-            f"The cooling setpoint must be given and at most {limits.max_cool_f:g} °F.",
+            f"The cooling setpoint must be given and at most {_plain(limits.max_cool_f)} °F.",
             field="cool_f",
             code="cool",
         )
     if wish.heat_f is None or wish.heat_f < limits.min_heat_f:
         yield Refused(
-            f"The heating setpoint must be given and at least {limits.min_heat_f:g} °F.",
+            f"The heating setpoint must be given and at least {_plain(limits.min_heat_f)} °F.",
             field="heat_f",
             code="heat",
         )
@@ -155,6 +155,11 @@ def words(length: timedelta) -> str:
     hours, minutes = divmod(round(length.total_seconds() / 60), 60)
     parts = [f"{hours} h"] * bool(hours) + [f"{minutes} min"] * bool(minutes)
     return " ".join(parts) or "0 min"
+
+
+def _plain(temperature: Decimal) -> str:
+    """4 rather than 4.0: a Decimal keeps the zeros it was stored with."""
+    return f"{float(temperature):g}"
 
 
 def _clock(moment: datetime, zone: ZoneInfo) -> str:

@@ -123,7 +123,7 @@ def event_cancel(request: HttpRequest, event_id: int) -> HttpResponse:
         request,
         event_id,
         lambda actor: operations.cancel(event_id=event_id, actor=actor, now=clock.now()),
-        "Canceled. Homes that were spared: {}.",
+        "Cancelled. Homes that were spared: {}.",
     )
 
 
@@ -160,7 +160,7 @@ def defused(cell: object) -> object:
     return f"'{cell}" if isinstance(cell, str) and cell.startswith(_ACTIVE) else cell
 
 
-@console_page  # type: ignore[arg-type]  # streams
+@console_page
 def event_results_csv(request: HttpRequest, event_id: int) -> StreamingHttpResponse:
     _page(event_id)
 

@@ -12,7 +12,6 @@ import enrollments.models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
@@ -21,187 +20,470 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.CreateModel(
-            name='CarrierGrant',
+            name="CarrierGrant",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('carrier_username', models.CharField(max_length=200)),
-                ('state', models.CharField(choices=[('ACTIVE', 'Connected'), ('NEEDS_RELINK', 'Connect again'), ('REVOKED', 'Disconnected')], default='ACTIVE', max_length=20)),
-                ('scopes', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=40), default=list, size=None)),
-                ('seal_id', models.UUIDField(default=uuid.uuid4, editable=False)),
-                ('access_sealed', models.BinaryField(null=True)),
-                ('refresh_sealed', models.BinaryField(null=True)),
-                ('access_expires_at', models.DateTimeField(null=True)),
-                ('linked_at', models.DateTimeField()),
-                ('sync_due_at', models.DateTimeField(help_text='Real time; null when nothing is due.', null=True)),
-                ('synced_at', models.DateTimeField(null=True)),
-                ('sync_trouble', models.CharField(blank=True, max_length=200)),
-                ('sync_failures', models.PositiveIntegerField(default=0)),
-                ('user', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='grants', to=settings.AUTH_USER_MODEL)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("carrier_username", models.CharField(max_length=200)),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("ACTIVE", "Connected"),
+                            ("NEEDS_RELINK", "Connect again"),
+                            ("REVOKED", "Disconnected"),
+                        ],
+                        default="ACTIVE",
+                        max_length=20,
+                    ),
+                ),
+                (
+                    "scopes",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.CharField(max_length=40), default=list, size=None
+                    ),
+                ),
+                ("seal_id", models.UUIDField(default=uuid.uuid4, editable=False)),
+                ("access_sealed", models.BinaryField(null=True)),
+                ("refresh_sealed", models.BinaryField(null=True)),
+                ("access_expires_at", models.DateTimeField(null=True)),
+                ("linked_at", models.DateTimeField()),
+                (
+                    "sync_due_at",
+                    models.DateTimeField(
+                        help_text="Real time; null when nothing is due.", null=True
+                    ),
+                ),
+                ("synced_at", models.DateTimeField(null=True)),
+                ("sync_trouble", models.CharField(blank=True, max_length=200)),
+                ("sync_failures", models.PositiveIntegerField(default=0)),
+                (
+                    "user",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="grants",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Location',
+            name="Location",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('carrier_id', models.CharField(max_length=64)),
-                ('name', models.CharField(blank=True, max_length=120)),
-                ('street', models.CharField(blank=True, max_length=200)),
-                ('city', models.CharField(blank=True, max_length=120)),
-                ('state', models.CharField(blank=True, max_length=60)),
-                ('postal', models.CharField(blank=True, max_length=20)),
-                ('grant', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='locations', to='enrollments.carriergrant')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("carrier_id", models.CharField(max_length=64)),
+                ("name", models.CharField(blank=True, max_length=120)),
+                ("street", models.CharField(blank=True, max_length=200)),
+                ("city", models.CharField(blank=True, max_length=120)),
+                ("state", models.CharField(blank=True, max_length=60)),
+                ("postal", models.CharField(blank=True, max_length=20)),
+                (
+                    "grant",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="locations",
+                        to="enrollments.carriergrant",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Program',
+            name="Program",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=80, unique=True)),
-                ('slug', models.SlugField(unique=True)),
-                ('summary', models.TextField(blank=True)),
-                ('reward', models.TextField(blank=True, help_text='What it pays, as the homeowner reads it.')),
-                ('time_zone', models.CharField(default='America/Chicago', max_length=64)),
-                ('season_from', models.CharField(default='06-01', max_length=5, validators=[django.core.validators.RegexValidator('^(0[1-9]|1[0-2])-(0[1-9]|[12]\\d|3[01])$', 'Write month and day as MM-DD, such as 06-01.')])),
-                ('season_to', models.CharField(default='09-30', max_length=5, validators=[django.core.validators.RegexValidator('^(0[1-9]|1[0-2])-(0[1-9]|[12]\\d|3[01])$', 'Write month and day as MM-DD, such as 06-01.')])),
-                ('hours_from', models.TimeField(default='13:00')),
-                ('hours_to', models.TimeField(default='21:00')),
-                ('weekdays', django.contrib.postgres.fields.ArrayField(base_field=models.PositiveSmallIntegerField(), default=enrollments.models.weekdays, help_text='0 is Monday, 6 is Sunday.', size=None)),
-                ('holidays', django.contrib.postgres.fields.ArrayField(base_field=models.DateField(), blank=True, default=list, size=None)),
-                ('max_event_minutes', models.PositiveIntegerField(default=240, validators=[django.core.validators.MinValueValidator(15), django.core.validators.MaxValueValidator(1440)])),
-                ('min_useful_minutes', models.PositiveIntegerField(default=30, help_text='An event with less than this left is not sent any more.')),
-                ('max_per_day', models.PositiveIntegerField(default=1)),
-                ('max_per_week', models.PositiveIntegerField(default=3, help_text='Monday to Sunday.')),
-                ('max_per_season', models.PositiveIntegerField(default=15)),
-                ('min_rest_minutes', models.PositiveIntegerField(default=1080)),
-                ('min_notice_minutes', models.PositiveIntegerField(default=120)),
-                ('send_lead_minutes', models.PositiveIntegerField(default=60, help_text='Sending begins this long before the start: what is unsent can stop.')),
-                ('max_offset_f', models.DecimalField(decimal_places=1, default=4, max_digits=3)),
-                ('max_cool_f', models.DecimalField(decimal_places=1, default=82, max_digits=4)),
-                ('min_heat_f', models.DecimalField(decimal_places=1, default=62, max_digits=4)),
-                ('needs_approval', models.BooleanField(default=False)),
-                ('is_open', models.BooleanField(default=True, help_text='Homes may enrol.')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("name", models.CharField(max_length=80, unique=True)),
+                ("slug", models.SlugField(unique=True)),
+                ("summary", models.TextField(blank=True)),
+                (
+                    "reward",
+                    models.TextField(
+                        blank=True, help_text="What it pays, as the homeowner reads it."
+                    ),
+                ),
+                ("time_zone", models.CharField(default="America/Chicago", max_length=64)),
+                (
+                    "season_from",
+                    models.CharField(
+                        default="06-01",
+                        max_length=5,
+                        validators=[
+                            django.core.validators.RegexValidator(
+                                "^(0[1-9]|1[0-2])-(0[1-9]|[12]\\d|3[01])$",
+                                "Write month and day as MM-DD, such as 06-01.",
+                            )
+                        ],
+                    ),
+                ),
+                (
+                    "season_to",
+                    models.CharField(
+                        default="09-30",
+                        max_length=5,
+                        validators=[
+                            django.core.validators.RegexValidator(
+                                "^(0[1-9]|1[0-2])-(0[1-9]|[12]\\d|3[01])$",
+                                "Write month and day as MM-DD, such as 06-01.",
+                            )
+                        ],
+                    ),
+                ),
+                ("hours_from", models.TimeField(default="13:00")),
+                ("hours_to", models.TimeField(default="21:00")),
+                (
+                    "weekdays",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.PositiveSmallIntegerField(),
+                        default=enrollments.models.weekdays,
+                        help_text="0 is Monday, 6 is Sunday.",
+                        size=None,
+                    ),
+                ),
+                (
+                    "holidays",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.DateField(), blank=True, default=list, size=None
+                    ),
+                ),
+                (
+                    "max_event_minutes",
+                    models.PositiveIntegerField(
+                        default=240,
+                        validators=[
+                            django.core.validators.MinValueValidator(15),
+                            django.core.validators.MaxValueValidator(1440),
+                        ],
+                    ),
+                ),
+                (
+                    "min_useful_minutes",
+                    models.PositiveIntegerField(
+                        default=30,
+                        help_text="An event with less than this left is not sent any more.",
+                    ),
+                ),
+                ("max_per_day", models.PositiveIntegerField(default=1)),
+                (
+                    "max_per_week",
+                    models.PositiveIntegerField(default=3, help_text="Monday to Sunday."),
+                ),
+                ("max_per_season", models.PositiveIntegerField(default=15)),
+                ("min_rest_minutes", models.PositiveIntegerField(default=1080)),
+                ("min_notice_minutes", models.PositiveIntegerField(default=120)),
+                (
+                    "send_lead_minutes",
+                    models.PositiveIntegerField(
+                        default=60,
+                        help_text="Sending begins this long before the start: what is unsent can stop.",
+                    ),
+                ),
+                ("max_offset_f", models.DecimalField(decimal_places=1, default=4, max_digits=3)),
+                ("max_cool_f", models.DecimalField(decimal_places=1, default=82, max_digits=4)),
+                ("min_heat_f", models.DecimalField(decimal_places=1, default=62, max_digits=4)),
+                ("needs_approval", models.BooleanField(default=False)),
+                ("is_open", models.BooleanField(default=True, help_text="Homes may enrol.")),
             ],
             options={
-                'constraints': [models.CheckConstraint(condition=models.Q(('max_offset_f__gt', 0), ('max_offset_f__lte', 10)), name='offset_within_reason'), models.CheckConstraint(condition=models.Q(('max_cool_f__lte', 90), ('min_heat_f__gte', 50)), name='comfort_within_device')],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("max_offset_f__gt", 0), ("max_offset_f__lte", 10)),
+                        name="offset_within_reason",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("max_cool_f__lte", 90), ("min_heat_f__gte", 50)),
+                        name="comfort_within_device",
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
-            name='PartnerGrant',
+            name="PartnerGrant",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('client_id', models.CharField(max_length=100)),
-                ('program', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='partners', to='enrollments.program')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("client_id", models.CharField(max_length=100)),
+                (
+                    "program",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="partners",
+                        to="enrollments.program",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='LinkAttempt',
+            name="LinkAttempt",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('state_hash', models.CharField(max_length=64, unique=True)),
-                ('session_hash', models.CharField(max_length=64)),
-                ('verifier', models.CharField(max_length=128)),
-                ('began_at', models.DateTimeField(help_text='Real time.')),
-                ('used_at', models.DateTimeField(null=True)),
-                ('user', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, to=settings.AUTH_USER_MODEL)),
-                ('program', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, to='enrollments.program')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("state_hash", models.CharField(max_length=64, unique=True)),
+                ("session_hash", models.CharField(max_length=64)),
+                ("verifier", models.CharField(max_length=128)),
+                ("began_at", models.DateTimeField(help_text="Real time.")),
+                ("used_at", models.DateTimeField(null=True)),
+                (
+                    "user",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, to=settings.AUTH_USER_MODEL
+                    ),
+                ),
+                (
+                    "program",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, to="enrollments.program"
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='System',
+            name="System",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('serial', models.CharField(max_length=32, unique=True)),
-                ('name', models.CharField(blank=True, max_length=120)),
-                ('brand', models.CharField(blank=True, max_length=60)),
-                ('model', models.CharField(blank=True, max_length=60)),
-                ('firmware', models.CharField(blank=True, max_length=60)),
-                ('outdoor_type', models.CharField(blank=True, max_length=60)),
-                ('has_outdoor_unit', models.BooleanField(default=False)),
-                ('capacity_kbtu', models.DecimalField(decimal_places=1, max_digits=5, null=True)),
-                ('unit', models.CharField(default='F', help_text='What the home shows: F or C.', max_length=1)),
-                ('is_online', models.BooleanField(default=False)),
-                ('dr_enabled', models.BooleanField(null=True)),
-                ('dr_settings', models.JSONField(default=dict)),
-                ('indoor_f', models.DecimalField(decimal_places=1, max_digits=5, null=True)),
-                ('outdoor_f', models.DecimalField(decimal_places=1, max_digits=5, null=True)),
-                ('reported_at', models.DateTimeField(help_text="Carrier's own time stamp.", null=True)),
-                ('read_at', models.DateTimeField(null=True)),
-                ('grant', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='systems', to='enrollments.carriergrant')),
-                ('location', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='systems', to='enrollments.location')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("serial", models.CharField(max_length=32, unique=True)),
+                ("name", models.CharField(blank=True, max_length=120)),
+                ("brand", models.CharField(blank=True, max_length=60)),
+                ("model", models.CharField(blank=True, max_length=60)),
+                ("firmware", models.CharField(blank=True, max_length=60)),
+                ("outdoor_type", models.CharField(blank=True, max_length=60)),
+                ("has_outdoor_unit", models.BooleanField(default=False)),
+                ("capacity_kbtu", models.DecimalField(decimal_places=1, max_digits=5, null=True)),
+                (
+                    "unit",
+                    models.CharField(
+                        default="F", help_text="What the home shows: F or C.", max_length=1
+                    ),
+                ),
+                ("is_online", models.BooleanField(default=False)),
+                ("dr_enabled", models.BooleanField(null=True)),
+                ("dr_settings", models.JSONField(default=dict)),
+                ("indoor_f", models.DecimalField(decimal_places=1, max_digits=5, null=True)),
+                ("outdoor_f", models.DecimalField(decimal_places=1, max_digits=5, null=True)),
+                (
+                    "reported_at",
+                    models.DateTimeField(help_text="Carrier's own time stamp.", null=True),
+                ),
+                ("read_at", models.DateTimeField(null=True)),
+                (
+                    "grant",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="systems",
+                        to="enrollments.carriergrant",
+                    ),
+                ),
+                (
+                    "location",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="systems",
+                        to="enrollments.location",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Enrollment',
+            name="Enrollment",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('state', models.CharField(choices=[('ACTIVE', 'Enrolled'), ('PAUSED', 'Paused'), ('WITHDRAWN', 'Withdrawn')], default='ACTIVE', max_length=20)),
-                ('enrolled_at', models.DateTimeField()),
-                ('changed_at', models.DateTimeField()),
-                ('program', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='enrollments', to='enrollments.program')),
-                ('system', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='enrollments', to='enrollments.system')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("ACTIVE", "Enrolled"),
+                            ("PAUSED", "Paused"),
+                            ("WITHDRAWN", "Withdrawn"),
+                        ],
+                        default="ACTIVE",
+                        max_length=20,
+                    ),
+                ),
+                ("enrolled_at", models.DateTimeField()),
+                ("changed_at", models.DateTimeField()),
+                (
+                    "program",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="enrollments",
+                        to="enrollments.program",
+                    ),
+                ),
+                (
+                    "system",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="enrollments",
+                        to="enrollments.system",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Terms',
+            name="Terms",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('version', models.PositiveIntegerField()),
-                ('text', models.TextField()),
-                ('published_at', models.DateTimeField()),
-                ('program', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='terms', to='enrollments.program')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("version", models.PositiveIntegerField()),
+                ("text", models.TextField()),
+                ("published_at", models.DateTimeField()),
+                (
+                    "program",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="terms",
+                        to="enrollments.program",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Consent',
+            name="Consent",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('act', models.CharField(choices=[('GIVEN', 'Given'), ('WITHDRAWN', 'Withdrawn')], max_length=10)),
-                ('at', models.DateTimeField()),
-                ('address', models.GenericIPAddressField(null=True)),
-                ('scopes', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=40), default=list, size=None)),
-                ('user', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='consents', to=settings.AUTH_USER_MODEL)),
-                ('system', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='consents', to='enrollments.system')),
-                ('terms', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, to='enrollments.terms')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "act",
+                    models.CharField(
+                        choices=[("GIVEN", "Given"), ("WITHDRAWN", "Withdrawn")], max_length=10
+                    ),
+                ),
+                ("at", models.DateTimeField()),
+                ("address", models.GenericIPAddressField(null=True)),
+                (
+                    "scopes",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.CharField(max_length=40), default=list, size=None
+                    ),
+                ),
+                (
+                    "user",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="consents",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "system",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="consents",
+                        to="enrollments.system",
+                    ),
+                ),
+                (
+                    "terms",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, to="enrollments.terms"
+                    ),
+                ),
             ],
         ),
         migrations.AddIndex(
-            model_name='carriergrant',
-            index=models.Index(condition=models.Q(('sync_due_at__isnull', False)), fields=['sync_due_at'], name='grants_due_for_sync'),
+            model_name="carriergrant",
+            index=models.Index(
+                condition=models.Q(("sync_due_at__isnull", False)),
+                fields=["sync_due_at"],
+                name="grants_due_for_sync",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='carriergrant',
-            constraint=models.UniqueConstraint(condition=models.Q(('state', 'REVOKED'), _negated=True), fields=('carrier_username',), name='one_live_grant_per_carrier_account'),
+            model_name="carriergrant",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("state", "REVOKED"), _negated=True),
+                fields=("carrier_username",),
+                name="one_live_grant_per_carrier_account",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='carriergrant',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('access_sealed', None), ('refresh_sealed', None), ('state', 'REVOKED')), models.Q(('state', 'REVOKED'), _negated=True), _connector='OR'), name='revoked_holds_no_token'),
+            model_name="carriergrant",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(
+                        ("access_sealed", None), ("refresh_sealed", None), ("state", "REVOKED")
+                    ),
+                    models.Q(("state", "REVOKED"), _negated=True),
+                    _connector="OR",
+                ),
+                name="revoked_holds_no_token",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='location',
-            constraint=models.UniqueConstraint(fields=('grant', 'carrier_id'), name='one_location_per_grant'),
+            model_name="location",
+            constraint=models.UniqueConstraint(
+                fields=("grant", "carrier_id"), name="one_location_per_grant"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='partnergrant',
-            constraint=models.UniqueConstraint(fields=('client_id', 'program'), name='one_partner_grant'),
+            model_name="partnergrant",
+            constraint=models.UniqueConstraint(
+                fields=("client_id", "program"), name="one_partner_grant"
+            ),
         ),
         migrations.AddIndex(
-            model_name='system',
-            index=models.Index(fields=['name', 'id'], name='systems_by_name'),
+            model_name="system",
+            index=models.Index(fields=["name", "id"], name="systems_by_name"),
         ),
         migrations.AddIndex(
-            model_name='enrollment',
-            index=models.Index(fields=['program', 'system'], name='enrollments_by_program'),
+            model_name="enrollment",
+            index=models.Index(fields=["program", "system"], name="enrollments_by_program"),
         ),
         migrations.AddConstraint(
-            model_name='enrollment',
-            constraint=models.UniqueConstraint(condition=models.Q(('state__in', ['ACTIVE', 'PAUSED'])), fields=('system',), name='one_live_enrollment_per_system'),
+            model_name="enrollment",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("state__in", ["ACTIVE", "PAUSED"])),
+                fields=("system",),
+                name="one_live_enrollment_per_system",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='terms',
-            constraint=models.UniqueConstraint(fields=('program', 'version'), name='one_text_per_version'),
+            model_name="terms",
+            constraint=models.UniqueConstraint(
+                fields=("program", "version"), name="one_text_per_version"
+            ),
         ),
         migrations.AddIndex(
-            model_name='consent',
-            index=models.Index(fields=['user', 'at'], name='consents_by_user'),
+            model_name="consent",
+            index=models.Index(fields=["user", "at"], name="consents_by_user"),
         ),
     ]

@@ -8,13 +8,15 @@ from datetime import datetime, timedelta
 
 import pytest
 from django.db import connection
+from django.utils import timezone
 
 from dr_events import dispatch, operations, queries
 from dr_events.dispatch import wave
 from dr_events.models import Attempt, Dispatch, Event
 from dr_events.read_back import read_back
-from dr_events.states import Delivery, EventState, Participation
+from dr_events.states import Delivery, EventState, OptOutVia, Participation
 from enrollments import operations as homes
+from enrollments import vendor_session
 from enrollments.models import Enrollment, Program
 from people.operations import Actor
 from tests import cast
@@ -162,7 +164,9 @@ def test_who_left_or_opted_out_after_the_plan_gets_nothing(vendor: Vendor, summe
     left = Enrollment.objects.get(system=systems[0])
     homes.withdraw(enrollment_id=left.pk, actor=OLGA, now=cast.MORNING)
     said_no = Dispatch.objects.get(event=event, system=systems[1])
-    assert operations.opt_out(dispatch_id=said_no.pk, via="HOME_PAGE", actor=OLGA, now=cast.MORNING)
+    assert operations.opt_out(
+        dispatch_id=said_no.pk, via=OptOutVia.HOME_PAGE, actor=OLGA, now=cast.MORNING
+    )
     vendor.at(SEND_AT)
     dispatch.send_wave(event.pk)
     assert set(posts(vendor)) == {system.serial for system in systems[2:]}
@@ -199,10 +203,8 @@ def test_a_refused_token_is_renewed_once_and_the_home_still_gets_its_event(
     dispatch.send_wave(event.pk)
     assert deliveries(event) == {Delivery.PLANNED: len(systems)}
     assert dispatch.send_wave(event.pk) == 0, "not with the same token"
-    from enrollments import vendor_session
-
     grants = queries.work.grants_to_renew(
-        now=SEND_AT, real_now=cast.timezone.now(), margin=timedelta(minutes=5)
+        now=SEND_AT, real_now=timezone.now(), margin=timedelta(minutes=5)
     )
     assert vendor_session.refresh_many(grants) == len(grants)
     dispatch.send_wave(event.pk)

@@ -217,11 +217,13 @@ def test_a_good_answer_connects_and_reading_begins(
 ) -> None:
     cast.agreement(hanna, program)
     state = connect(browser)
+    verifier = LinkAttempt.objects.get().verifier
     answer = browser.get(CALLBACK, {"code": "c1", "state": state})
     assert (answer.status_code, answer["Location"]) == (302, JOIN)
     assert answer["Referrer-Policy"] == "no-referrer"
     assert answer["Cache-Control"] == "no-store"
-    assert redeemed == [{"code": "c1", "verifier": LinkAttempt.objects.get().verifier}]
+    assert redeemed == [{"code": "c1", "verifier": verifier}]
+    assert LinkAttempt.objects.get().verifier == "", "a used verifier is not kept"
     grant = CarrierGrant.objects.get()
     assert (grant.user, grant.state) == (hanna, GrantState.ACTIVE)
     assert "Reading your systems" in text(browser.get(JOIN))

@@ -217,7 +217,7 @@ def test_deliveries_and_results_agree(leap, summer):
         "detail": "The homeowner opted out of this event",
     }
     assert listed[3]["opted_out_at"] == "2026-07-14T14:00:00Z"
-    assert listed[5]["reason"] == {"code": "PAUSED", "detail": "Enrolment is paused"}
+    assert listed[5]["reason"] == {"code": "PAUSED", "detail": "Enrollment is paused"}
     assert results == {
         "event": event_id,
         "state": "SCHEDULED",
@@ -237,7 +237,7 @@ def test_deliveries_and_results_agree(leap, summer):
             "OPTED_OUT_BEFORE": 1,
             "UNKNOWN": 2,
         },
-        "left_out": [{"code": "PAUSED", "detail": "Enrolment is paused", "systems": 1}],
+        "left_out": [{"code": "PAUSED", "detail": "Enrollment is paused", "systems": 1}],
         "first_sent_at": "2026-07-14T19:00:00Z",
         "last_accepted_at": "2026-07-14T19:00:00Z",
     }

@@ -1,6 +1,7 @@
 """Walk 2, first half: a draft becomes a frozen list of homes, or a clear no and nothing moved."""
 
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -70,7 +71,7 @@ def test_a_second_event_at_the_same_time_leaves_the_home_out() -> None:
     ],
 )
 def test_caps_and_rest_leave_homes_out(
-    limit: dict[str, int], days_later: int, reason: Reason
+    limit: dict[str, Any], days_later: int, reason: Reason
 ) -> None:
     summer = cast.program(**limit)
     cast.neighborhood(summer, 1)
@@ -153,7 +154,7 @@ def test_the_control_group_is_held_out_and_the_same_in_preview_and_plan() -> Non
     ],
 )
 def test_limits_are_refused_with_their_field_and_nothing_is_saved(
-    fields: dict[str, object], expected: tuple[str, str]
+    fields: dict[str, Any], expected: tuple[str, str]
 ) -> None:
     summer = cast.program(holidays=[date(2026, 7, 16)])
     cast.neighborhood(summer, 1)

@@ -356,10 +356,9 @@ def test_no_object_of_ours_tells_a_secret(story: Story) -> None:
         "TokenSet", "Tokens", "Vault",
     }  # fmt: skip
     tell = {type(thing).__name__ for thing in alive if story.canaries.in_text(_says(thing))}
-    assert tell - {"Outgoing"} == set()  # its own test is below
+    assert tell == set()
 
 
-@pytest.mark.xfail(strict=False, reason="carrier.curl_lane.Outgoing shows its headers in repr")
 def test_a_request_does_not_tell_its_headers(story: Story) -> None:
     requests = [thing for thing in _our_objects() if isinstance(thing, Outgoing)]
     assert requests

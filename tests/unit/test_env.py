@@ -90,25 +90,25 @@ SAME = key()
 MALFORMED = "TOKEN_KEYS must be id:base64-of-32-bytes, separated by commas, newest first."
 
 
-@pytest.mark.parametrize(
-    ("keys", "sentence"),
-    [
-        (key(), MALFORMED),
-        (f":{key()}", MALFORMED),
-        ("k1:", MALFORMED),
-        ("k1:not base64!", MALFORMED),
-        ("k1:schlüssel", MALFORMED),
-        (f"k1:{key(bytes(31))}", MALFORMED),
-        (f"k1:{key(bytes(33))}", MALFORMED),
-        (f"k-1:{key()}", MALFORMED),
-        # The id is kept in one byte a letter beside the token; it would not be found again.
-        (f"clé:{key()}", MALFORMED),
-        (f"{'k' * 17}:{key()}", MALFORMED),
-        (f"k1:{key()},", MALFORMED),
-        (f"k1:{key()},k1:{key()}", "TOKEN_KEYS names the key k1 twice."),
-        (f"k1:{SAME},k2:{SAME}", "TOKEN_KEYS gives k2 the bytes of another key."),
-    ],
-)
+NO_KEYS = [
+    (key(), MALFORMED),
+    (f":{key()}", MALFORMED),
+    ("k1:", MALFORMED),
+    ("k1:not base64!", MALFORMED),
+    ("k1:schlüssel", MALFORMED),
+    (f"k1:{key(bytes(31))}", MALFORMED),
+    (f"k1:{key(bytes(33))}", MALFORMED),
+    (f"k-1:{key()}", MALFORMED),
+    # The id is kept in one byte a letter beside the token; it would not be found again.
+    (f"clé:{key()}", MALFORMED),
+    (f"{'k' * 17}:{key()}", MALFORMED),
+    (f"k1:{key()},", MALFORMED),
+    (f"k1:{key()},k1:{key()}", "TOKEN_KEYS names the key k1 twice."),
+    (f"k1:{SAME},k2:{SAME}", "TOKEN_KEYS gives k2 the bytes of another key."),
+]
+
+
+@pytest.mark.parametrize(("keys", "sentence"), NO_KEYS, ids=range(len(NO_KEYS)))
 def test_token_keys_that_are_none(
     monkeypatch: pytest.MonkeyPatch, keys: str, sentence: str
 ) -> None:
@@ -215,56 +215,60 @@ def test_a_sound_production_environment_starts() -> None:
     assert started.stdout == "False True True True True __Host-sessionid\n"
 
 
+UNSAFE: list[tuple[str, str | None, str]] = [
+    ("BASE_URL", "http://portal.utility.example", "BASE_URL must be https in production."),
+    (
+        "CARRIER_BASE_URL",
+        "http://api.carrier.example",
+        "CARRIER_BASE_URL must be https in production.",
+    ),
+    (
+        "CARRIER_TOKEN_URL",
+        "http://127.0.0.1:8900/oauth/token",
+        "CARRIER_TOKEN_URL must be https in production.",
+    ),
+    (
+        "CARRIER_AUTHORIZE_URL",
+        "http://127.0.0.1:8900/a",
+        "CARRIER_AUTHORIZE_URL must be https in production.",
+    ),
+    (
+        "CARRIER_REVOKE_URL",
+        "http://127.0.0.1:8900/r",
+        "CARRIER_REVOKE_URL must be https in production.",
+    ),
+    ("ALLOWED_HOSTS", "*", "ALLOWED_HOSTS must name the hosts in production."),
+    ("ALLOWED_HOSTS", "a.example, *", "ALLOWED_HOSTS must name the hosts in production."),
+    (
+        "SIMULATED_CLOCK_FILE",
+        "/tmp/clock.json",
+        "SIMULATED_CLOCK_FILE must not be set in production.",
+    ),
+    ("SECRET_KEY", STRONG[:30], "SECRET_KEY is weak"),
+    (
+        "TOKEN_KEYS",
+        f"k1:{key(STRONG[:32].encode())}",
+        "TOKEN_KEYS must not reuse SECRET_KEY.",
+    ),
+    ("DATABASE_URL", "sqlite:///offpeak.db", "DATABASE_URL must be PostgreSQL"),
+    (
+        "CARRIER_RESEND_AFTER_UNKNOWN",
+        "nevr",
+        "CARRIER_RESEND_AFTER_UNKNOWN must be one of never, after_proof, free.",
+    ),
+    ("CARRIER_CLIENT_AUTH", "post", "CARRIER_CLIENT_AUTH must be one of basic, body."),
+    *(
+        (name, None, f"Set {name} in the environment")
+        for name in PRODUCTION
+        if name != "CARRIER_REVOKE_URL"
+    ),
+]
+
+
 @pytest.mark.parametrize(
     ("name", "value", "sentence"),
-    [
-        ("BASE_URL", "http://portal.utility.example", "BASE_URL must be https in production."),
-        (
-            "CARRIER_BASE_URL",
-            "http://api.carrier.example",
-            "CARRIER_BASE_URL must be https in production.",
-        ),
-        (
-            "CARRIER_TOKEN_URL",
-            "http://127.0.0.1:8900/oauth/token",
-            "CARRIER_TOKEN_URL must be https in production.",
-        ),
-        (
-            "CARRIER_AUTHORIZE_URL",
-            "http://127.0.0.1:8900/a",
-            "CARRIER_AUTHORIZE_URL must be https in production.",
-        ),
-        (
-            "CARRIER_REVOKE_URL",
-            "http://127.0.0.1:8900/r",
-            "CARRIER_REVOKE_URL must be https in production.",
-        ),
-        ("ALLOWED_HOSTS", "*", "ALLOWED_HOSTS must name the hosts in production."),
-        ("ALLOWED_HOSTS", "a.example, *", "ALLOWED_HOSTS must name the hosts in production."),
-        (
-            "SIMULATED_CLOCK_FILE",
-            "/tmp/clock.json",
-            "SIMULATED_CLOCK_FILE must not be set in production.",
-        ),
-        ("SECRET_KEY", STRONG[:30], "SECRET_KEY is weak"),
-        (
-            "TOKEN_KEYS",
-            f"k1:{key(STRONG[:32].encode())}",
-            "TOKEN_KEYS must not reuse SECRET_KEY.",
-        ),
-        ("DATABASE_URL", "sqlite:///offpeak.db", "DATABASE_URL must be PostgreSQL"),
-        (
-            "CARRIER_RESEND_AFTER_UNKNOWN",
-            "nevr",
-            "CARRIER_RESEND_AFTER_UNKNOWN must be one of never, after_proof, free.",
-        ),
-        ("CARRIER_CLIENT_AUTH", "post", "CARRIER_CLIENT_AUTH must be one of basic, body."),
-        *(
-            (name, None, f"Set {name} in the environment")
-            for name in PRODUCTION
-            if name != "CARRIER_REVOKE_URL"
-        ),
-    ],
+    UNSAFE,
+    ids=[f"{name}-{number}" for number, (name, *_) in enumerate(UNSAFE)],
 )
 def test_an_unsafe_environment_does_not_start(name: str, value: str | None, sentence: str) -> None:
     started = start(**{name: value})

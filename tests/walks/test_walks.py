@@ -1,18 +1,18 @@
 """The four walks of docs/walks.md, on the running product, seen only from outside: pages, API,
 and the cloud's own ledger."""
 
-from datetime import date, timedelta
+from datetime import timedelta
+from typing import Any
 
 import pytest
 import requests
 
 from portal.demo import environment, story
 from portal.demo.people import join
+from portal.demo.report import report
 from tests.stack import HOMES, Stack, through_the_event, until_decided
 
 pytestmark = pytest.mark.stack
-TUESDAY = date(2026, 7, 14)
-WEDNESDAY, THURSDAY = TUESDAY + timedelta(days=1), TUESDAY + timedelta(days=2)
 API = "/api/v1"
 
 
@@ -44,19 +44,21 @@ def test_who_may_not_join_reads_why_and_what_to_do(stack: Stack) -> None:
 
 
 def test_an_event_reaches_every_home_once_and_its_results_come_back(stack: Stack) -> None:
-    start = stack.at(TUESDAY, 12).replace(hour=15)
+    day = stack.fresh_day()
+    start = stack.at(day, 12).replace(hour=15)
+    before = stack.house.cloud.rows(start.timestamp())
     operator = stack.operator()
-    page = stack.plan(operator, TUESDAY, "Walk on Tuesday")
+    page = stack.plan(operator, day, "Walk of an event")
     event = int(page.url.rstrip("/").split("/")[-1])
     assert "Scheduled" in page.text
-    stack.at(TUESDAY, 14)
+    stack.at(day, 14)
     until_decided(stack, operator, event)
-    stack.at(TUESDAY, 14, 49)
+    stack.at(day, 14, 49)
     through_the_event(stack, operator, event, start + timedelta(hours=2))
     rows = story.results(stack.house, operator, event)
-    verdict = story.report(rows, stack.house.cloud.rows(start.timestamp()))
+    verdict = report(rows, stack.rows_since(before, start))
     assert verdict.disagreements == []
-    assert verdict.targeted == sum(one.systems for one in stack.joined)
+    assert verdict.targeted == stack.enrolled
     assert verdict.confirmed == verdict.targeted
     assert verdict.participating > verdict.targeted / 2
     board = f"{stack.web}/console/events/{event}/"
@@ -65,9 +67,10 @@ def test_an_event_reaches_every_home_once_and_its_results_come_back(stack: Stack
 
 
 def test_who_says_no_before_sending_never_gets_it(stack: Stack) -> None:
-    start = stack.at(WEDNESDAY, 12).replace(hour=15)
+    day = stack.fresh_day()
+    start = stack.at(day, 12).replace(hour=15)
     operator = stack.operator()
-    page = stack.plan(operator, WEDNESDAY, "Walk on Wednesday")
+    page = stack.plan(operator, day, "Walk of a no")
     event = int(page.url.rstrip("/").split("/")[-1])
     one = next(one for one in stack.joined if one.systems == 1)
     serials = {
@@ -78,16 +81,16 @@ def test_who_says_no_before_sending_never_gets_it(stack: Stack) -> None:
     }
     browser = stack.homeowner(one)
     home = browser.get(f"{stack.web}/home/")
-    assert "Walk on Wednesday" in home.text
+    assert "Walk of a no" in home.text
     link = next(link for link in links(home.html) if "/opt-out/" in link)
     asked = browser.get(f"{stack.web}{link}")
     done = browser.submit(asked, asked.form(action="/opt-out/"))
     assert done.status == 200
-    stack.at(WEDNESDAY, 14)
+    stack.at(day, 14)
     until_decided(stack, operator, event)
     got = set(stack.posts(start))
     assert not serials & got
-    assert len(got) == sum(other.systems for other in stack.joined) - 1
+    assert len(got) == stack.enrolled - 1
     told = {row.serial: row for row in story.results(stack.house, operator, event)}
     assert {told[serial].delivery for serial in serials} == {"SKIPPED"}
     browser.close()
@@ -100,7 +103,8 @@ def links(html: str) -> list[str]:
 
 
 def test_a_partner_plans_and_cancels_with_a_token(stack: Stack) -> None:
-    start = stack.at(THURSDAY, 10).replace(hour=15)
+    day = stack.fresh_day()
+    start = stack.at(day, 12).replace(hour=15)
     partner = stack.house.partner
     token = requests.post(
         f"{stack.web}/identity/o/api/token",
@@ -111,21 +115,21 @@ def test_a_partner_plans_and_cancels_with_a_token(stack: Stack) -> None:
     session = requests.Session()
     session.headers["Authorization"] = f"Bearer {token}"
 
-    def call(method: str, path: str, status: int = 200, **more: object) -> dict[str, object]:
-        answer = session.request(method, f"{stack.web}{API}{path}", timeout=10, **more)  # type: ignore[arg-type]
+    def call(method: str, path: str, status: int = 200, **more: Any) -> dict[str, Any]:
+        answer = session.request(method, f"{stack.web}{API}{path}", timeout=10, **more)
         assert answer.status_code == status, answer.text
-        found: dict[str, object] = answer.json()
+        found: dict[str, Any] = answer.json()
         return found
 
     programs = call("GET", "/programs/")["items"]
-    assert [program["slug"] for program in programs] == [environment.PROGRAM]  # type: ignore[index,attr-defined]
+    assert [program["slug"] for program in programs] == [environment.PROGRAM]
     event = call(
         "POST",
         "/events/",
         201,
         json={
             "program": environment.PROGRAM,
-            "name": "Partner's Thursday",
+            "name": "Partner's event",
             "starts_at": start.isoformat(),
             "ends_at": (start + timedelta(hours=2)).isoformat(),
         },
@@ -133,8 +137,8 @@ def test_a_partner_plans_and_cancels_with_a_token(stack: Stack) -> None:
     assert event["state"] == "SCHEDULED"
     call("POST", f"/events/{event['id']}/cancel/")
     deliveries = call("GET", f"/events/{event['id']}/deliveries/")["items"]
-    assert {line["delivery"] for line in deliveries} == {"CANCELLED"}  # type: ignore[index,attr-defined]
-    stack.at(THURSDAY, 14, 30)
+    assert {line["delivery"] for line in deliveries} == {"CANCELLED"}
+    stack.at(day, 14, 30)
     assert stack.posts(start) == {}
     call("GET", "/events/op-of-nobody/", 404)
 
@@ -147,5 +151,6 @@ def test_a_late_comer_joins_alone(stack: Stack) -> None:
         if home["username"] == household.carrier_username
     )
     joined = join(stack.web, environment.PROGRAM, household, stack.house.mailbox)
+    stack.late.append(joined)
     assert joined.trouble == ""
     assert joined.systems == (len(home["systems"]) if home["eligible"] else 0)

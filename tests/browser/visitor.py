@@ -1,0 +1,134 @@
+"""A person in front of a real browser: goes to pages, presses buttons, and looks.
+
+Every visitor notes what a console would show: errors, broken scripts, violations of the content
+security policy. A look at a page keeps a picture, asks axe, and measures for sideways scrolling.
+"""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, expect
+
+ARTIFACTS = Path(__file__).parents[1] / "artifacts"
+RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21aa", "wcag22aa"], "resultTypes": ["violations"]}
+Scheme = Literal["light", "dark"]
+PHONE, DESKTOP = (390, 844), (1440, 900)
+WATCH_POLICY = """
+document.addEventListener("securitypolicyviolation", (event) =>
+  console.error(`Policy: ${event.violatedDirective} forbids ${event.blockedURI}`));
+"""
+
+
+@dataclass
+class Visitor:
+    page: Page
+    web: str
+    album: str  # the folder of this visitor's pictures
+    troubles: list[str] = field(default_factory=list)
+
+    @classmethod
+    def arrive(cls, browser: Browser, web: str, album: str, size: tuple[int, int]) -> "Visitor":
+        """A new device, without cookies: a phone with a touch screen where it is as narrow."""
+        context = browser.new_context(
+            viewport={"width": size[0], "height": size[1]},
+            has_touch=size == PHONE,
+            is_mobile=size == PHONE,
+            reduced_motion="reduce",
+            accept_downloads=True,
+        )
+        context.add_init_script(WATCH_POLICY)
+        page = context.new_page()
+        visitor = cls(page, web, album)
+        page.on("console", visitor._hear)
+        page.on("pageerror", lambda error: visitor.troubles.append(f"{page.url}: {error}"))
+        return visitor
+
+    def _hear(self, message: ConsoleMessage) -> None:
+        if message.type == "error":
+            self.troubles.append(f"{self.page.url}: {message.text}")
+
+    @contextmanager
+    def refused(self, status: int) -> Iterator[None]:
+        """In here the server may answer so; a browser writes that into its console."""
+        before = list(self.troubles)
+        yield
+        words = f"status of {status}"
+        self.troubles[:] = before + [t for t in self.troubles[len(before) :] if words not in t]
+
+    # --- moving -------------------------------------------------------------------------------
+
+    def go(self, path: str) -> None:
+        self.page.goto(f"{self.web}{path}" if path.startswith("/") else path)
+
+    def press(self, what: Locator) -> None:
+        """With the finger where there is a touch screen."""
+        if self.page.viewport_size == {"width": PHONE[0], "height": PHONE[1]}:
+            what.tap()
+        else:
+            what.click()
+
+    def button(self, name: str) -> Locator:
+        return self.page.get_by_role("button", name=name, exact=True)
+
+    def link(self, name: str) -> Locator:
+        return self.page.get_by_role("main").get_by_role("link", name=name)
+
+    def sign_in(self, email: str, password: str) -> None:
+        self.go("/accounts/login/")
+        self.page.get_by_label("Email", exact=False).first.fill(email)
+        self.page.get_by_label("Password", exact=True).fill(password)
+        self.press(self.button("Sign in"))
+        expect(self.page).not_to_have_url(re.compile("/accounts/login"))
+
+    def sign_out(self) -> None:
+        self.press(self.page.get_by_text("Account", exact=True))
+        self.press(self.button("Sign out"))
+        expect(self.page.get_by_text("You are signed out.")).to_be_visible()
+
+    # --- looking ------------------------------------------------------------------------------
+
+    def reads(self, heading: str | re.Pattern[str]) -> None:
+        """The page's one big heading."""
+        expect(self.page.get_by_role("heading", level=1)).to_have_text(heading)
+
+    def sees(self, text: str | re.Pattern[str]) -> None:
+        expect(self.page.get_by_role("main")).to_contain_text(text)
+
+    def look(self, name: str, *schemes: Scheme) -> None:
+        """A picture in every scheme, and nothing for axe, a ruler or the console to find."""
+        for scheme in schemes or ("light",):
+            self.page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+            width = self.page.viewport_size["width"] if self.page.viewport_size else 0
+            self.picture(f"{name}-{width}-{scheme}")
+            self.ask_axe(f"{name} at {width} in {scheme}")
+            self.measure(f"{name} at {width}")
+        assert self.troubles == []
+
+    def picture(self, name: str) -> Path:
+        path = ARTIFACTS / self.album / f"{name}.png"
+        self.page.screenshot(path=path, full_page=True)
+        return path
+
+    def ask_axe(self, where: str) -> None:
+        found = Axe().run(self.page, options=RULES).response["violations"]
+        words = [
+            f"{rule['id']}: {node['target']} {node['failureSummary']}"
+            for rule in found
+            for node in rule["nodes"]
+        ]
+        assert words == [], f"axe on {where}, {self.page.url}"
+
+    def measure(self, where: str) -> None:
+        wide, room = self.page.evaluate(
+            "[document.documentElement.scrollWidth, document.documentElement.clientWidth]"
+        )
+        assert wide <= room, f"{where} scrolls sideways: {wide} px on {room}, {self.page.url}"
+
+    def leave(self) -> None:
+        self.page.context.close()
+        assert self.troubles == []
