@@ -15,7 +15,7 @@ from typing import Any
 
 from portal.demo import clock, environment
 from portal.demo.forms import PageError
-from portal.demo.house import House, open_house
+from portal.demo.house import FIRST_MORNING, House, open_house
 from portal.demo.processes import ChildDied, StopAsked, Supervisor
 from portal.demo.report import as_json, table
 from portal.demo.story import UNWATCHED, Story, play
@@ -24,6 +24,8 @@ from portal.embedded import EmbeddedError, discard, state_folder, write_secret
 CHECKOUT = Path(__file__).resolve().parents[2]
 SPARE_HOMES = 5  # homes of the sandbox that nobody enrols: for the person in front of the screen
 INTERRUPTED = 130
+# Simulated seconds per real second while it stays up: tomorrow's event is minutes away.
+STAY_RATE = 60.0
 
 
 def arguments() -> argparse.Namespace:
@@ -130,6 +132,7 @@ def stay(given: argparse.Namespace) -> int:
         if not before:
             show(play(house, homes, say))
             write_secret(played, json.dumps({"homes": homes}))
+        clock.set_rate(house.clock_file, STAY_RATE)
         welcome(house, homes)
         parts.forever(lambda: clock.keep(house.clock_file))
     return 0
@@ -183,12 +186,12 @@ def show(story: Story) -> None:
 
 
 def welcome(house: House, homes: int) -> None:
-    now = clock.now(house.clock_file)
+    now = clock.now(house.clock_file).astimezone(FIRST_MORNING.tzinfo)
     guest = house.cloud.homes(homes + 1)[-1]
     kept, at = house.kept, house.at
     print(
         f"""
-{environment.UTILITY_NAME}    {at.web}    (simulated: {now:%B %-d, %H:%M} UTC)
+{environment.UTILITY_NAME}    {at.web}    (its clock: {now:%A, %B %-d, %-I:%M %p %Z}, an hour a minute)
 
   operator    {environment.OPERATOR:<34}{kept.console_password}
   approver    {environment.APPROVER:<34}{kept.console_password}

@@ -61,7 +61,8 @@ def play(house: House, homes: int, say: Say, *, rate: float = TO_WATCH) -> Story
         event = schedule(house, operator)
         say(f"Event {event} is scheduled for {STARTS_AT:%A, %B %-d, %-I %p} to {ENDS_AT:%-I %p}.")
         left = house.cloud.move_out()
-        say(f"{left} homes take back their permission at Carrier; the portal is not told.")
+        if left:
+            say(f"{left} take back their permission at Carrier; the portal is not told.")
         sending_s = send(house, operator, event, say)
         run(house, operator, event, say, rate)
         rows = results(house, operator, event)

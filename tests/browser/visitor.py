@@ -76,7 +76,7 @@ class Visitor:
         return self.page.get_by_role("button", name=name, exact=True)
 
     def link(self, name: str) -> Locator:
-        return self.page.get_by_role("main").get_by_role("link", name=name)
+        return self.page.get_by_role("main").get_by_role("link", name=name, exact=True)
 
     def sign_in(self, email: str, password: str) -> None:
         self.go("/accounts/login/")
