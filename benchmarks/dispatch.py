@@ -162,7 +162,7 @@ class Run:
         def work() -> dict[str, float]:
             began = time.monotonic()
             for row in rows:
-                one_by_one.post.apply_async(args=[row, self.message], queue=queue)
+                one_by_one.post.apply_async(args=(row, self.message), queue=queue)
             enqueued = time.monotonic()
             wait_for("the last task", lambda: not town.open_rows(rows), limit_s=LIMIT_S)
             return {"enqueue_s": enqueued - began, "makespan_s": time.monotonic() - began}

@@ -33,7 +33,7 @@ def post(dispatch_id: int, message: str) -> None:
     grant = row.system.grant
     row.delivery, row.sent_at, row.attempts = Delivery.SENDING, timezone.now(), row.attempts + 1
     row.save()
-    token = vault().open(bytes(grant.access_sealed), bound_to=grant.bound_to("access"))
+    token = vault().open(bytes(grant.access_sealed or b""), bound_to=grant.bound_to("access"))
     session = OAuth2Session(token={"access_token": token, "token_type": "Bearer"})
     answer = session.post(
         events_url(settings.CARRIER["base_url"], row.system.serial),

@@ -105,7 +105,7 @@ def bare_client(library: str, homes: Path, stub: Stub, in_flight: int) -> Iterat
     command = ["-m", "benchmarks.bare", library, str(homes), stub.url, str(in_flight)]
     if stub.ca:
         command += ["--ca", stub.ca]
-    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
     with ExitStack() as stack:
         yield Bare(
             library,

@@ -47,7 +47,12 @@ def _in_threads(work: Callable[[], Any]) -> dict[str, cProfile.Profile]:
     ours.enable()
     work()
     ours.disable()
-    then(lambda: (theirs.disable(), done.set()))
+
+    def last() -> None:
+        theirs.disable()
+        done.set()
+
+    then(last)
     done.wait(5)
     return {"the task's thread": ours, "the fan-out's thread": theirs}
 
@@ -105,7 +110,7 @@ def main() -> None:
             settings.CARRIER_IN_FLIGHT = 64
             from dr_events.dispatch import send_wave
 
-            gauge_of = {"PostgreSQL": [servers["PostgreSQL"]], "us": [os.getpid()]}
+            gauge_of = {"PostgreSQL": [servers["PostgreSQL"]]}
             days = iter(range(1000))
 
             def wave(observe: Callable[[Callable[[], Any]], Any] | None = None) -> Any:
@@ -114,13 +119,19 @@ def main() -> None:
                 town.release(event)
                 planned, planning = time.monotonic() - began, gauge.used()
                 began, gauge = time.monotonic(), Gauge(gauge_of)
+                own = time.process_time()
 
                 def work() -> None:
                     while town.left_to_send(event):
                         send_wave(event.pk)
 
-                found = observe(work) if observe else work()
-                spent = {name: f"{1e6 * s / systems:.0f}" for name, s in gauge.used().items()}
+                found = None
+                if observe:
+                    found = observe(work)
+                else:
+                    work()
+                used = gauge.used() | {"this process": time.process_time() - own}
+                spent = {name: f"{1e6 * s / systems:.0f}" for name, s in used.items()}
                 print(
                     f"plan {planned:.2f} s (PostgreSQL {planning['PostgreSQL']:.2f} s of CPU); "
                     f"send {time.monotonic() - began:.2f} s, CPU us a system: {spent}"
@@ -129,6 +140,7 @@ def main() -> None:
                 return found
 
             wave()
+            town.learn_statistics()
             wave()
             threads = wave(_in_threads)
             sql = wave(_statements)

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import cache
 from typing import Any
@@ -21,6 +22,7 @@ from enrollments import operations, rules
 from enrollments.models import CarrierGrant
 from enrollments.states import GrantState
 from enrollments.tokens import CannotOpen, vault
+from people.models import User
 from people.operations import Actor
 
 log = logging.getLogger(__name__)
@@ -28,6 +30,7 @@ log = logging.getLogger(__name__)
 # A token is not used in its last minute: the clocks of two companies are never quite the same.
 TOKEN_MARGIN = timedelta(seconds=60)
 REFRESHERS = 8
+GIVE_BACK_S = 4.0
 
 TROUBLE = (
     "Carrier could not be reached just now. Nothing was changed; please try again in a few minutes."
@@ -62,6 +65,7 @@ def redeem(*, code: str, verifier: str) -> tuple[str, operations.Tokens]:
         raise Refused("Carrier did not say whose account this is.", code="no-username")
     missing = rules.missing_scopes(found.scopes)
     if missing:
+        give_back(found.refresh_token or found.access_token)
         raise Refused(
             "Carrier did not give us every permission we need: "
             + "; ".join(rules.SCOPE_SENTENCES[scope].lower() for scope in missing)
@@ -69,6 +73,32 @@ def redeem(*, code: str, verifier: str) -> tuple[str, operations.Tokens]:
             code="scopes-missing",
         )
     return found.username, _tokens(found, timezone.now())
+
+
+def connect(*, user: User, code: str, verifier: str, actor: Actor, now: datetime) -> CarrierGrant:
+    """Redeem the code and keep the permission. Raises Refused; a permission that is not kept is
+    given back to Carrier, so that nothing is left there that nobody here knows of."""
+    username, tokens = redeem(code=code, verifier=verifier)
+    try:
+        return operations.link(
+            user=user,
+            carrier_username=username,
+            tokens=tokens,
+            actor=actor,
+            now=now,
+            real_now=timezone.now(),
+        )
+    except operations.LinkedElsewhere:
+        give_back(tokens.refresh or tokens.access)
+        raise
+
+
+def give_back(token: str) -> None:
+    """Ask Carrier to forget a permission, for a few seconds at most: somebody waits for a page."""
+    try:
+        OAuth(replace(config(), total_timeout_s=GIVE_BACK_S)).revoke(token=token)
+    except CarrierError as error:
+        log.warning("giving a permission back failed: %s", type(error).__name__)
 
 
 def _tokens(found: TokenSet, real_now: datetime) -> operations.Tokens:
@@ -149,7 +179,6 @@ def disconnect(*, grant_id: int, actor: Actor, now: datetime) -> None:
     if sealed is None:
         return
     try:
-        token = vault().open(bytes(sealed), bound_to=grant.bound_to("refresh"))
-        OAuth(config()).revoke(token=token)
-    except (CarrierError, CannotOpen) as error:
-        log.warning("revoking grant %s at Carrier failed: %s", grant_id, type(error).__name__)
+        give_back(vault().open(bytes(sealed), bound_to=grant.bound_to("refresh")))
+    except CannotOpen as error:
+        log.warning("grant %s could not be given back: %s", grant_id, error)

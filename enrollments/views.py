@@ -231,14 +231,12 @@ def _callback(request: HttpRequest) -> HttpResponse:
         # What Carrier wrote beside it is for developers, and anybody could have written it.
         return _no_connection(request, attempt.program, "trouble", status=502)
     try:
-        username, tokens = vendor_session.redeem(code=code, verifier=attempt.verifier)
-        operations.link(
+        vendor_session.connect(
             user=user,
-            carrier_username=username,
-            tokens=tokens,
+            code=code,
+            verifier=attempt.verifier,
             actor=actor_of(request),
             now=clock.now(),
-            real_now=timezone.now(),
         )
     except operations.LinkedElsewhere as no:
         return _refused(request, attempt.program, "linked-elsewhere", str(no))

@@ -1,17 +1,16 @@
 """Who would get an event, and who is left out for which reason: one statement for the preview and
 for the plan, so that what an operator was shown is what is frozen."""
 
-from calendar import monthrange
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.db import connection
 
 from dr_events.models import Event
+from dr_events.rules.limits import season
 from dr_events.states import Reason
-from enrollments.models import Program
 
 # One row per enrolled system of the program: its reason to be left out, '' when it is in.
 # Windows of other events count while they hold the home's time (holds_slot).
@@ -78,7 +77,9 @@ def parameters(event: Event) -> dict[str, Any]:
     start = event.starts_at.astimezone(zone)
     day = datetime.combine(start.date(), time(0), zone)
     week = datetime.combine(start.date() - timedelta(days=start.weekday()), time(0), zone)
-    season_from, season_to = _season(program, start, zone)
+    season_from, season_to = season(
+        program.season_from, program.season_to, at=event.starts_at, zone=zone
+    )
     rest = timedelta(minutes=program.min_rest_minutes)
     return {
         "event": event.pk or 0,
@@ -100,21 +101,6 @@ def parameters(event: Event) -> dict[str, Any]:
         "max_per_season": program.max_per_season,
         "control_percent": event.control_percent,
     }
-
-
-def _season(program: Program, start: datetime, zone: ZoneInfo) -> tuple[datetime, datetime]:
-    """First moment of the season ``start`` lies in, and first moment after it."""
-    over_new_year = program.season_from > program.season_to
-    first_year = start.year - (over_new_year and f"{start:%m-%d}" < program.season_from)
-    begin = _day(first_year, program.season_from)
-    end = _day(first_year + over_new_year, program.season_to) + timedelta(days=1)
-    return datetime.combine(begin, time(0), zone), datetime.combine(end, time(0), zone)
-
-
-def _day(year: int, month_day: str) -> date:
-    """That day, or the last of its month: 02-29 is the 28th in most years."""
-    month, day = (int(part) for part in month_day.split("-"))
-    return date(year, month, min(day, monthrange(year, month)[1]))
 
 
 def preview(event: Event) -> Preview:

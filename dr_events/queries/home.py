@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import datetime
 from itertools import groupby
 from zoneinfo import ZoneInfo
 
@@ -11,9 +11,8 @@ from django.db.models import QuerySet
 
 from dr_events.models import Dispatch
 from dr_events.queries.home_event import OUT_OF_HAND, HomeEvent, event_of, my_event, rows_of
-from dr_events.states import (
-    Delivery,
-)
+from dr_events.rules.limits import season
+from dr_events.states import Delivery
 from enrollments import queries as homes
 from enrollments.models import CarrierGrant, Enrollment, Program
 from enrollments.queries import SystemCard
@@ -144,7 +143,8 @@ def _used(programs: dict[int, Program], user: User, now: datetime) -> Counter[tu
     """Events of this season per program and system that count against the promised number."""
     used: Counter[tuple[int, int]] = Counter()
     for program in programs.values():
-        begin, end = season_of(program, now)
+        zone = ZoneInfo(program.time_zone)
+        begin, end = season(program.season_from, program.season_to, at=now, zone=zone)
         windows = Dispatch.objects.filter(
             system__grant__user=user,
             event__program=program,
@@ -154,25 +154,6 @@ def _used(programs: dict[int, Program], user: User, now: datetime) -> Counter[tu
         ).values_list("system_id", flat=True)
         used.update((program.pk, system_id) for system_id in windows)
     return used
-
-
-def season_of(program: Program, now: datetime) -> tuple[datetime, datetime]:
-    """First moment of the season that runs or comes next, and first moment after it."""
-    zone = ZoneInfo(program.time_zone)
-    today = now.astimezone(zone).date()
-    for year in (today.year - 1, today.year, today.year + 1):
-        begin = _date(year, program.season_from)
-        end = _date(year + (program.season_from > program.season_to), program.season_to)
-        if today <= end:
-            break
-    after = end + timedelta(days=1)
-    return datetime.combine(begin, time(0), zone), datetime.combine(after, time(0), zone)
-
-
-def _date(year: int, month_day: str) -> date:
-    """02-29 is the last of February in most years."""
-    month, day = (int(part) for part in month_day.split("-"))
-    return date(year, month, min(day, 28) if month == 2 else day)
 
 
 def _joining(user: User, joined: set[str]) -> tuple[Program, ...]:

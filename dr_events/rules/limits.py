@@ -1,5 +1,6 @@
 """The limits a program promises its homes. Asked by the form, the plan, the claim and the API."""
 
+from calendar import monthrange
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
@@ -102,6 +103,29 @@ def in_season(day: date, limits: Limits) -> bool:
     if limits.season_from <= limits.season_to:
         return limits.season_from <= mark <= limits.season_to
     return mark >= limits.season_from or mark <= limits.season_to
+
+
+def season(
+    season_from: str, season_to: str, *, at: datetime, zone: ZoneInfo
+) -> tuple[datetime, datetime]:
+    """First moment of the season that runs at this moment or comes next, and first moment after.
+
+    The marks are MM-DD, local to ``zone``, both inclusive; a later first mark runs over new year.
+    """
+    today = at.astimezone(zone).date()
+    for year in (today.year - 1, today.year, today.year + 1):
+        begin = _day(year, season_from)
+        end = _day(year + (season_from > season_to), season_to)
+        if today <= end:
+            break
+    after = end + timedelta(days=1)
+    return datetime.combine(begin, time(0), zone), datetime.combine(after, time(0), zone)
+
+
+def _day(year: int, month_day: str) -> date:
+    """A day the month does not have that year, such as 02-29, is its last one."""
+    month, day = (int(part) for part in month_day.split("-"))
+    return date(year, month, min(day, monthrange(year, month)[1]))
 
 
 def _within_hours(start: datetime, end: datetime, limits: Limits) -> bool:

@@ -191,7 +191,8 @@ def welcome(house: House, homes: int) -> None:
     kept, at = house.kept, house.at
     print(
         f"""
-{environment.UTILITY_NAME}    {at.web}    (its clock: {now:%A, %B %-d, %-I:%M %p %Z}, an hour a minute)
+{environment.UTILITY_NAME}    {at.web}
+Its clock says {now:%A, %B %-d, %-I:%M %p %Z}; an hour passes in a minute.
 
   operator    {environment.OPERATOR:<34}{kept.console_password}
   approver    {environment.APPROVER:<34}{kept.console_password}

@@ -30,6 +30,7 @@ class Visitor:
     web: str
     album: str  # the folder of this visitor's pictures
     troubles: list[str] = field(default_factory=list)
+    may_refuse: set[int] = field(default_factory=set)  # answers a browser writes to its console
 
     @classmethod
     def arrive(cls, browser: Browser, web: str, album: str, size: tuple[int, int]) -> "Visitor":
@@ -49,16 +50,16 @@ class Visitor:
         return visitor
 
     def _hear(self, message: ConsoleMessage) -> None:
-        if message.type == "error":
+        expected = any(f"status of {status}" in message.text for status in self.may_refuse)
+        if message.type == "error" and not expected:
             self.troubles.append(f"{self.page.url}: {message.text}")
 
     @contextmanager
     def refused(self, status: int) -> Iterator[None]:
-        """In here the server may answer so; a browser writes that into its console."""
-        before = list(self.troubles)
+        """In here the server may answer so."""
+        self.may_refuse.add(status)
         yield
-        words = f"status of {status}"
-        self.troubles[:] = before + [t for t in self.troubles[len(before) :] if words not in t]
+        self.may_refuse.discard(status)
 
     # --- moving -------------------------------------------------------------------------------
 

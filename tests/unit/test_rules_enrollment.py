@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dr_events.operations import limits_of
-from dr_events.queries import candidates
+from dr_events.rules import limits
 from dr_events.rules.limits import in_season
 from enrollments.models import Program
 from enrollments.rules import (
@@ -97,7 +97,7 @@ CHICAGO = ZoneInfo("America/Chicago")
 
 
 def season(first: str, last: str, day: datetime) -> tuple[datetime, datetime]:
-    return candidates._season(Program(season_from=first, season_to=last), day, CHICAGO)
+    return limits.season(first, last, at=day, zone=CHICAGO)
 
 
 def at(*parts: int) -> datetime:
@@ -141,7 +141,7 @@ def test_a_day_in_the_season_lies_in_its_bounds(first: date, last: date, start: 
     """What the limits let through is what the cap counts."""
     program = Program(season_from=f"{first:%m-%d}", season_to=f"{last:%m-%d}")
     moment = start.replace(tzinfo=CHICAGO)
-    begin, end = candidates._season(program, moment, CHICAGO)
+    begin, end = season(program.season_from, program.season_to, moment)
     assert end - begin <= timedelta(days=367)
     if in_season(moment.date(), limits_of(program)):
         assert begin <= moment < end

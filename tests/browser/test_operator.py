@@ -1,0 +1,205 @@
+"""Walk 2 of docs/walks.md at a desk: plan, watch, stop, and read what came of it."""
+
+import csv
+import re
+from datetime import date, timedelta
+
+from playwright.sync_api import expect
+
+from portal.demo import clock, environment, story
+from tests.browser.conftest import Arrive
+from tests.browser.visitor import Visitor
+from tests.stack import Stack
+
+DESIGNER = f"/console/events/new/?program={environment.PROGRAM}"
+
+
+def sign_in(who: Visitor, stack: Stack, email: str = environment.OPERATOR) -> None:
+    who.sign_in(email, stack.house.kept.console_password)
+    who.reads("Today")
+
+
+def fill_in(who: Visitor, day: date, name: str) -> None:
+    """The designer for 3 to 5 pm and three degrees; nothing pressed yet."""
+    page = who.page
+    page.get_by_label("Name").fill(name)
+    page.get_by_label("Date").fill(day.isoformat())
+    page.get_by_label("Start", exact=True).fill("15:00")
+    page.get_by_label("End", exact=True).fill("17:00")
+    page.get_by_label("Move the setpoint by", exact=True).check()
+    page.get_by_label("Move the setpoint by (°F)").fill("3")
+
+
+def schedule(who: Visitor, day: date, name: str) -> None:
+    who.go(DESIGNER)
+    fill_in(who, day, name)
+    who.press(who.button("Schedule it"))
+    who.sees("Scheduled: the list of homes is fixed.")
+
+
+def figure(who: Visitor, panel: str, word: str) -> int:
+    """The number beside a word in a table of the board, now."""
+    table = who.page.locator(f'section[aria-labelledby="{panel}"]')
+    row = table.locator("tbody tr", has_text=re.compile(f"^{word}"))
+    return int(row.locator(".num").first.inner_text()) if row.count() else 0
+
+
+def until(who: Visitor, panel: str, word: str, least: int) -> None:
+    """Watch the board as it stands: it must bring the number by itself."""
+    rows = who.page.locator(f'section[aria-labelledby="{panel}"] tbody tr')
+    row = rows.filter(has_text=re.compile(word))
+    for _ in range(60):
+        if figure(who, panel, word) >= least:
+            expect(row).to_be_visible()
+            return
+        who.page.wait_for_timeout(500)
+    raise AssertionError(f"The board never shows {least} × {word}: {rows.all_inner_texts()}")
+
+
+def test_the_designer_says_what_is_wrong_where_it_is_wrong(stack: Stack, desktop: Arrive) -> None:
+    who, day = desktop(), stack.fresh_day()
+    stack.at(day, 12)
+    sign_in(who, stack)
+    who.go(DESIGNER)
+    preview = who.page.locator("#preview")
+    expect(preview).to_contain_text("enrolled systems would get it")
+    fill_in(who, day, "Too early")
+    who.page.get_by_label("Start", exact=True).fill("09:00")
+    expect(who.page.locator("#error-start")).to_contain_text("is in the past")
+    who.page.get_by_label("Start", exact=True).fill("22:00")
+    who.page.get_by_label("End", exact=True).fill("23:00")
+    expect(who.page.locator("#error-start")).to_contain_text("between 1:00 PM and 9:00 PM")
+    who.page.get_by_label("Move the setpoint by (°F)").fill("9")
+    expect(who.page.locator("#error-offset_f")).to_contain_text("between 1 and 4 °F")
+    expect(preview).to_contain_text("Mend what is marked")
+    who.look("designer-wrong", "light", "dark")
+    who.press(who.button("Schedule it"))  # all the same: refused, and nothing typed is lost
+    expect(who.page.get_by_role("alert")).to_be_visible()
+    expect(who.page.get_by_label("Start", exact=True)).to_have_value("22:00")
+    fill_in(who, day, "Mended")
+    expect(who.page.locator("#error-start")).to_be_empty()
+    expect(who.page.locator("#error-offset_f")).to_be_empty()
+    expect(preview).to_contain_text(f"{stack.enrolled}of")
+    who.press(who.button("Save as a draft"))
+    who.sees("Saved as a draft")
+    who.look("draft", "light", "dark")
+    who.press(who.page.get_by_text("Discard the draft"))
+    who.press(who.button("Discard it"))
+    who.sees("Cancelled")
+
+
+def test_an_event_is_watched_from_plan_to_results(
+    stack: Stack, desktop: Arrive, phone: Arrive
+) -> None:
+    who, home, day = desktop(), phone(), stack.fresh_day()
+    start = stack.at(day, 12).replace(hour=15)
+    sign_in(who, stack)
+    who.look("today", "light", "dark")
+    schedule(who, day, "Hot afternoon")
+    who.page.evaluate("window.notReloaded = true")
+    until(who, "delivery", "Planned", stack.enrolled)
+    who.look("board-scheduled", "light", "dark")
+
+    one, other = [one for one in stack.joined if one.systems == 1][:2]
+    home.sign_in(one.household.email, one.household.password)
+    home.go("/home/")
+    home.sees("Hot afternoon")
+    home.look("home-planned")
+    home.press(home.page.get_by_role("link", name="Say no to this event"))
+    home.look("say-no")
+    home.press(home.button("Say no"))
+    home.sees("You said no to Hot afternoon")
+    home.look("said-no")
+    until(who, "delivery", "Left out", 1)
+    expect(who.page.locator('section[aria-labelledby="opt-outs"] tbody tr')).to_have_count(1)
+
+    stack.at(day, 14)
+    until(who, "delivery", "Confirmed", stack.enrolled - 1)
+    late = phone()
+    late.sign_in(other.household.email, other.household.password)
+    late.press(late.page.get_by_role("link", name="How to stop it"))
+    late.look("say-no-late")
+    late.press(late.button("Note my no"))
+    late.sees("Carrier already has it")
+    who.sees("1 home said no here after the request had left")
+
+    stack.at(day, 14, 49)
+    clock.set_rate(stack.house.clock_file, story.UNWATCHED)
+    try:
+        until(who, "participation", "Taking part", 5)
+        who.look("board-running", "light", "dark")
+        home.go("/home/")
+        home.look("home-running")
+        over = start + timedelta(hours=2, minutes=11)
+        stack.wait(lambda: clock.now(stack.house.clock_file) >= over, "the end of the event")
+    finally:
+        clock.set_rate(stack.house.clock_file, 1.0)
+    expect(who.page.get_by_role("heading", name="Completed")).to_be_visible()
+    until(who, "participation", "Took part", 5)
+    assert who.page.evaluate("window.notReloaded"), "the board needed a reload"
+
+    who.press(who.link("Results"))
+    who.reads(re.compile("Results of Hot afternoon"))
+    who.look("results", "light", "dark")
+    with who.page.expect_download() as download:
+        who.press(who.link("Download CSV"))
+    rows = list(csv.DictReader(download.value.path().read_text("utf-8-sig").splitlines()))
+    assert len(rows) == stack.enrolled
+    assert sum(row["participation"] == "Took part" for row in rows) == figure(
+        who, "participation", "Took part"
+    )
+    home.go("/home/")
+    home.sees("You said no")
+    home.look("home-after")
+    who.sign_out()
+    who.go("/console/")
+    expect(who.page).to_have_url(re.compile("/accounts/login"))
+
+
+def test_an_event_is_called_off_before_it_is_sent(stack: Stack, desktop: Arrive) -> None:
+    who, day = desktop(), stack.fresh_day()
+    stack.at(day, 12)
+    sign_in(who, stack)
+    schedule(who, day, "Cooler than forecast")
+    summary = who.page.locator("summary", has_text="Cancel the event")
+    confirm = who.button("Cancel the event")
+    expect(confirm).to_be_hidden()  # one press is not enough
+    who.press(summary)
+    who.sees("This cannot be undone")
+    who.look("cancel-asked")
+    who.press(confirm)
+    who.sees(f"Homes that were spared: {stack.enrolled}.")
+    until(who, "delivery", "Cancelled before sending", stack.enrolled)
+    who.look("cancelled", "light", "dark")
+    moment = stack.at(day, 15)
+    assert stack.posts(moment) == {}
+
+
+def test_the_emergency_stop_holds_until_a_second_person_lets_go(
+    stack: Stack, desktop: Arrive
+) -> None:
+    who, second = desktop(), desktop()
+    sign_in(who, stack)
+    sign_in(second, stack, environment.APPROVER)
+    who.press(who.page.get_by_text("Emergency stop", exact=True))
+    who.page.get_by_label("Why").fill("Tree on the feeder")
+    who.page.get_by_label("Type STOP to confirm").fill("stop")
+    who.look("stop-asked", "light", "dark")
+    who.press(who.button("Stop everything"))  # the browser itself holds it back
+    expect(who.page.get_by_label("Type STOP to confirm")).to_be_visible()
+    who.page.get_by_label("Type STOP to confirm").fill("STOP")
+    try:
+        who.press(who.button("Stop everything"))
+        who.sees("Emergency stop: nothing is being sent")
+        who.sees("Somebody else must release it")
+        expect(who.button("Release the stop")).to_have_count(0)
+        who.look("stopped", "light", "dark")
+    finally:
+        second.go("/console/")
+        second.sees("Tree on the feeder")
+        second.press(second.button("Release the stop"))
+    second.sees("Released.")
+    expect(second.page.get_by_role("heading", name="nothing is being sent")).to_have_count(0)
+    second.sign_out()
+    who.go("/console/")
+    expect(who.page.get_by_text("Emergency stop", exact=True)).to_be_visible()
