@@ -96,7 +96,13 @@ def _street(program: Program, numbers: range, now: datetime) -> list[str]:
         for n, place in zip(numbers, places, strict=True)
     )
     Enrollment.objects.bulk_create(
-        Enrollment(system=system, program=program, enrolled_at=now, changed_at=now)
+        Enrollment(
+            system=system,
+            program=program,
+            user=system.grant.user,
+            enrolled_at=now,
+            changed_at=now,
+        )
         for system in systems
     )
     return [f"{system.serial} {token}\n" for system, token in zip(systems, tokens, strict=True)]

@@ -102,7 +102,10 @@ class Dispatch(models.Model):
     """
 
     event = models.ForeignKey(Event, models.PROTECT, related_name="dispatches", db_index=False)
-    system = models.ForeignKey(System, models.PROTECT, related_name="dispatches", db_index=False)
+    # The enrollment's own foreign key already vouches for the system.
+    system = models.ForeignKey(
+        System, models.PROTECT, related_name="dispatches", db_index=False, db_constraint=False
+    )
     enrollment = models.ForeignKey(Enrollment, models.PROTECT, db_index=False)
     window = DateTimeRangeField()
     # False once the home is surely free again (left out, opted out, cancelled unsent).
@@ -150,7 +153,10 @@ class Dispatch(models.Model):
 class Attempt(models.Model):
     """One request and what came of it. Only ever added."""
 
-    dispatch = models.ForeignKey(Dispatch, models.CASCADE, related_name="tries", db_index=True)
+    # Written by the statement that reads the row; a check per row cost an eighth of the saving.
+    dispatch = models.ForeignKey(
+        Dispatch, models.CASCADE, related_name="tries", db_constraint=False
+    )
     claim = models.BigIntegerField()
     method = models.CharField(max_length=6)
     ended_at = models.DateTimeField(help_text="Real time.")

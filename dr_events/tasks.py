@@ -20,7 +20,8 @@ log = logging.getLogger(__name__)
 
 # A ring that nobody heard for this long is stale: the next sweep rings again.
 STALE_S = 20
-RENEW_BATCH = 50
+# Two turns of the refreshers: a task that is killed midway can lose a rotated token.
+RENEW_BATCH = 16
 
 
 @shared_task
@@ -83,8 +84,16 @@ def ring_due() -> int:
         if broker:
             broker = _publish(ring)
         if not broker:
-            ring.task.run(**ring.kwargs)
+            _work(ring)
     return len(rings)
+
+
+def _work(ring: Ring) -> None:
+    """Do it here. One event's trouble must not keep the others waiting."""
+    try:
+        ring.task.run(**ring.kwargs)
+    except Exception:
+        log.exception("%s %s failed", ring.task.name, ring.kwargs)
 
 
 def _publish(ring: Ring) -> bool:

@@ -68,8 +68,10 @@ class CarrierGrantAdmin(LookOnly):
         "scopes",
         "linked_at",
         "access_expires_at",
+        "refresh_not_before",
         "sync_due_at",
         "synced_at",
+        "reading_asked_at",
         "sync_trouble",
         "sync_failures",
     )

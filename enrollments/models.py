@@ -140,9 +140,15 @@ class CarrierGrant(models.Model):
     access_sealed = models.BinaryField(null=True, editable=False)
     refresh_sealed = models.BinaryField(null=True, editable=False)
     access_expires_at = models.DateTimeField(null=True)
+    refresh_not_before = models.DateTimeField(
+        null=True, help_text="Real time; a renewal failed, and none is tried before."
+    )
     linked_at = models.DateTimeField()
     sync_due_at = models.DateTimeField(null=True, help_text="Real time; null when nothing is due.")
     synced_at = models.DateTimeField(null=True)
+    reading_asked_at = models.DateTimeField(
+        null=True, help_text="Real time; somebody waits for a reading since. Null: nobody does."
+    )
     sync_trouble = models.CharField(max_length=200, blank=True)
     sync_failures = models.PositiveIntegerField(default=0)
 
@@ -173,6 +179,12 @@ class CarrierGrant(models.Model):
 
     def __str__(self) -> str:
         return f"grant {self.pk}"
+
+    @property
+    def is_being_read(self) -> bool:
+        """Somebody waits for a reading: the first one, or one that was asked for."""
+        waits = self.synced_at is None or self.reading_asked_at is not None
+        return waits and self.state == GrantState.ACTIVE
 
     def bound_to(self, column: str) -> str:
         """Associated data of a sealed column."""
@@ -227,6 +239,8 @@ class System(models.Model):
 class Enrollment(models.Model):
     system = models.ForeignKey(System, models.PROTECT, related_name="enrollments")
     program = models.ForeignKey(Program, models.PROTECT, related_name="enrollments")
+    # Who joined. The wall control may belong to somebody else later; this history does not.
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="enrollments")
     state = models.CharField(max_length=20, choices=EnrollmentState, default=EnrollmentState.ACTIVE)
     enrolled_at = models.DateTimeField()
     changed_at = models.DateTimeField()

@@ -3,10 +3,10 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Count, F, Q, QuerySet
 
 from enrollments import rules
 from enrollments.models import CarrierGrant, Consent, Enrollment, Program, System, Terms
@@ -220,23 +220,21 @@ def keys_in_use() -> Counter[str]:
 
 
 def grants_due_for_sync(*, real_now: datetime, limit: int = 100) -> list[int]:
+    """Homes to read now; those somebody waits for come first."""
     return list(
         CarrierGrant.objects.filter(sync_due_at__lte=real_now, state=GrantState.ACTIVE)
-        .order_by("sync_due_at")
+        .order_by(F("reading_asked_at").asc(nulls_last=True), "sync_due_at")
         .values_list("id", flat=True)[:limit]
     )
 
 
-def grants_expiring(
-    grants: QuerySet[CarrierGrant], *, real_now: datetime, margin: timedelta, limit: int
-) -> list[int]:
-    """Connected grants of this set whose access token ends within ``margin``, soonest first."""
-    return list(
-        grants.filter(state=GrantState.ACTIVE, access_expires_at__lt=real_now + margin)
-        .order_by("access_expires_at")
-        .values_list("id", flat=True)
-        .distinct()[:limit]
-    )
+def others_on_grant(enrollment: Enrollment) -> QuerySet[Enrollment]:
+    """Other live enrolments of this person that need the same permission at Carrier."""
+    return Enrollment.objects.filter(
+        user=enrollment.user_id,
+        system__grant=enrollment.system.grant_id,
+        state__in=LIVE_ENROLLMENTS,
+    ).exclude(pk=enrollment.pk)
 
 
 def programs_for(client_id: str) -> list[Program]:

@@ -76,3 +76,14 @@ def sync_delay_s(failures: int) -> float:
     """Seconds until the next try to read a home after ``failures`` failed ones: 5 s doubling
     to 5 minutes, then every 5 minutes."""
     return float(min(5 * 2 ** max(failures - 1, 0), 300))
+
+
+def reread_delay_s(chance: float) -> float:
+    """Seconds until a home is read again of its own accord: a day, up to 20 % less or more, by
+    ``chance`` (0 to 1), so that homes read together once do not stay together."""
+    return 24 * 3600 * (0.8 + 0.4 * chance)
+
+
+def refresh_pause_s(retry_after_s: float | None) -> float:
+    """Seconds until a failed renewal is tried again: half a minute, or as long as Carrier asks."""
+    return max(retry_after_s or 0.0, 30.0)

@@ -14,16 +14,23 @@ from enrollments import operations, vendor_session
 from enrollments.models import CarrierGrant
 from enrollments.states import GrantState
 from enrollments.tokens import CannotOpen
+from enrollments.vendor_session import Refreshed
 
 log = logging.getLogger(__name__)
 
 
 def read_home(grant_id: int, *, now: datetime) -> bool:
-    """Read locations and systems of one grant and save them; false when it must be tried again.
+    """Read locations and systems of one grant and save them, if a reading is due and nobody else is
+    at it; true when a reading was saved.
 
     Saves a complete reading or nothing: half a list would look like systems that went away.
     """
-    if not vendor_session.refresh(grant_id):
+    if not operations.claim_sync(grant_id=grant_id, real_now=timezone.now()):
+        return False
+    renewed = vendor_session.refresh(grant_id)
+    if renewed is Refreshed.BUSY:
+        return False  # no failure: it is due again when the claim is over
+    if renewed is Refreshed.FAILED:
         grant = CarrierGrant.objects.get(id=grant_id)
         if grant.state == GrantState.ACTIVE:
             operations.sync_failed(
@@ -46,7 +53,9 @@ def read_home(grant_id: int, *, now: datetime) -> bool:
             grant=grant, why="Carrier could not be reached", real_now=timezone.now()
         )
         return False
-    operations.save_home(grant=grant, locations=locations, systems=systems, now=now)
+    operations.save_home(
+        grant=grant, locations=locations, systems=systems, now=now, real_now=timezone.now()
+    )
     return True
 
 

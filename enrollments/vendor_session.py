@@ -1,12 +1,14 @@
-"""Window to Carrier's OAuth server: connect, refresh, disconnect, and clients with a token."""
+"""Window to Carrier's OAuth server: connect, refresh, leave, and clients with a token."""
 
 import logging
+import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime, timedelta
+from enum import StrEnum
 from functools import cache
-from typing import Any
+from typing import Any, NoReturn
 
 from django.conf import settings
 from django.db import connection, transaction
@@ -30,6 +32,10 @@ log = logging.getLogger(__name__)
 # A token is not used in its last minute: the clocks of two companies are never quite the same.
 TOKEN_MARGIN = timedelta(seconds=60)
 REFRESHERS = 8
+# How long a call to the token address may take. A renewal holds a row lock meanwhile; for the
+# other two somebody waits for a page.
+REFRESH_S = 10.0
+REDEEM_S = 5.0
 GIVE_BACK_S = 4.0
 
 TROUBLE = (
@@ -43,6 +49,23 @@ def config() -> CarrierConfig:
     return CarrierConfig(scopes=rules.ASKED_SCOPES, **values)
 
 
+class Refreshed(StrEnum):
+    """How asking for a usable token turned out. Compare by name: none of these is true or false."""
+
+    USABLE = "usable"
+    BUSY = "busy"  # somebody else renews it at this moment
+    FAILED = "failed"  # not usable now, or not connected any more
+
+    def __bool__(self) -> NoReturn:
+        raise TypeError("compare with USABLE, BUSY or FAILED")
+
+
+def _oauth(total_s: float) -> OAuth:
+    """The authorization server, with at most ``total_s`` for a call."""
+    limit = min(total_s, config().total_timeout_s)
+    return OAuth(replace(config(), total_timeout_s=limit))
+
+
 def start() -> tuple[str, str, str]:
     """A fresh (state, verifier, address to send the homeowner to)."""
     state, verifier = new_state(), new_verifier()
@@ -52,7 +75,7 @@ def start() -> tuple[str, str, str]:
 def redeem(*, code: str, verifier: str) -> tuple[str, operations.Tokens]:
     """Exchange the code for (Carrier username, tokens). Raises Refused with a sentence."""
     try:
-        found = OAuth(config()).redeem(code=code, verifier=verifier)
+        found = _oauth(REDEEM_S).redeem(code=code, verifier=verifier)
     except Reauthorize:
         raise Refused(
             "Carrier says this sign-in has expired or was used before. Please connect again.",
@@ -96,7 +119,7 @@ def connect(*, user: User, code: str, verifier: str, actor: Actor, now: datetime
 def give_back(token: str) -> None:
     """Ask Carrier to forget a permission, for a few seconds at most: somebody waits for a page."""
     try:
-        OAuth(replace(config(), total_timeout_s=GIVE_BACK_S)).revoke(token=token)
+        _oauth(GIVE_BACK_S).revoke(token=token)
     except CarrierError as error:
         log.warning("giving a permission back failed: %s", type(error).__name__)
 
@@ -120,50 +143,75 @@ def client(grant: CarrierGrant) -> CarrierClient:
     return CarrierClient(config(), open_access(grant.access_sealed, grant.seal_id))
 
 
-def refresh(grant_id: int, *, margin: timedelta = TOKEN_MARGIN) -> bool:
-    """Renew a token that ends within ``margin``; true when the grant is usable afterwards.
+def refresh(grant_id: int, *, margin: timedelta = TOKEN_MARGIN) -> Refreshed:
+    """Renew a token that ends within ``margin``.
 
     One refresh per grant at a time: the row lock is held over the call, losers skip. The new
     tokens are committed before anybody can use them (Carrier may rotate refresh tokens, and a
-    replayed one can revoke the grant: RFC 9700 4.14).
+    replayed one can revoke the grant: RFC 9700 4.14). After a failure Carrier is left alone for a
+    while: see ``rules.refresh_pause_s``.
     """
-    real_now = timezone.now()
+    known = _without_asking(CarrierGrant.objects.filter(id=grant_id).first(), margin)
+    if known is not None:
+        return known
     with transaction.atomic():
-        grant = CarrierGrant.objects.select_for_update(skip_locked=True).filter(id=grant_id).first()
-        if grant is None or grant.state != GrantState.ACTIVE:
-            return False
-        if grant.access_expires_at is None or grant.access_expires_at > real_now + margin:
-            return True
-        return _refresh_locked(grant)
+        rows = CarrierGrant.objects.select_for_update(skip_locked=True, no_key=True)
+        grant = rows.filter(id=grant_id).first()
+        if grant is None:
+            return Refreshed.BUSY
+        known = _without_asking(grant, margin)
+        return known if known is not None else _refresh_locked(grant)
 
 
-def _refresh_locked(grant: CarrierGrant) -> bool:
+def _without_asking(grant: CarrierGrant | None, margin: timedelta) -> Refreshed | None:
+    """What the row alone tells; None when Carrier has to be asked."""
+    real_now = timezone.now()
+    if grant is None or grant.state != GrantState.ACTIVE:
+        return Refreshed.FAILED
+    if grant.access_expires_at is None or grant.access_expires_at > real_now + margin:
+        return Refreshed.USABLE
+    if grant.refresh_not_before is not None and grant.refresh_not_before > real_now:
+        return Refreshed.FAILED
+    return None
+
+
+def _refresh_locked(grant: CarrierGrant) -> Refreshed:
     now = clock.now()
     try:
         if grant.refresh_sealed is None:
             raise Reauthorize("no refresh token was given")
         token = vault().open(bytes(grant.refresh_sealed), bound_to=grant.bound_to("refresh"))
-        found = OAuth(config()).refresh(refresh_token=token)
+        found = _oauth(REFRESH_S).refresh(refresh_token=token)
     except Reauthorize:
         operations.permission_lost(grant_id=grant.pk, why="Carrier refused to renew it", now=now)
-        return False
+        return Refreshed.FAILED
     except CannotOpen as error:
         operations.permission_lost(grant_id=grant.pk, why=str(error), now=now)
-        return False
+        return Refreshed.FAILED
     except CarrierError as error:
         # Not a revocation. If the server did rotate, the next try is refused and says so.
         log.warning("refresh of grant %s failed: %s", grant.pk, type(error).__name__)
-        return False
+        pause = timedelta(seconds=rules.refresh_pause_s(error.retry_after_s))
+        operations.put_off_refresh(grant=grant, until=timezone.now() + pause)
+        return Refreshed.FAILED
     operations.renew_tokens(grant=grant, tokens=_tokens(found, timezone.now()))
-    return True
+    return Refreshed.USABLE
 
 
-def refresh_many(grant_ids: Sequence[int], *, margin: timedelta = TOKEN_MARGIN) -> int:
-    """Renew several grants side by side; how many are usable afterwards."""
+def refresh_many(
+    grant_ids: Sequence[int], *, margin: timedelta = TOKEN_MARGIN, until: float | None = None
+) -> int:
+    """Renew several grants side by side; how many are usable afterwards.
+
+    None is begun after ``until`` (``time.monotonic()``): a process that is stopped in the middle of
+    a rotation costs a homeowner the permission.
+    """
 
     def one(grant_id: int) -> bool:
+        if until is not None and time.monotonic() >= until:
+            return False
         try:
-            return refresh(grant_id, margin=margin)
+            return refresh(grant_id, margin=margin) is Refreshed.USABLE
         finally:
             connection.close()
 
@@ -171,14 +219,19 @@ def refresh_many(grant_ids: Sequence[int], *, margin: timedelta = TOKEN_MARGIN) 
         return sum(pool.map(one, grant_ids))
 
 
-def disconnect(*, grant_id: int, actor: Actor, now: datetime) -> None:
-    """Destroy the tokens here, then ask Carrier to forget them too, as far as it can."""
-    grant = CarrierGrant.objects.get(id=grant_id)
-    sealed = grant.refresh_sealed
-    operations.forget_tokens(grant_id=grant_id, actor=actor, now=now)
-    if sealed is None:
+def leave(*, enrollment_id: int, actor: Actor, now: datetime) -> operations.Left | None:
+    """A system leaves its program; None when it was not in it. A permission that ended with it is
+    given back to Carrier too, as far as Carrier can be reached. Raises Refused."""
+    left = operations.withdraw(enrollment_id=enrollment_id, actor=actor, now=now)
+    if left is not None and left.forgotten is not None:
+        _give_back_forgotten(left.forgotten)
+    return left
+
+
+def _give_back_forgotten(forgotten: operations.Forgotten) -> None:
+    if forgotten.sealed is None:
         return
     try:
-        give_back(vault().open(bytes(sealed), bound_to=grant.bound_to("refresh")))
+        give_back(vault().open(forgotten.sealed, bound_to=forgotten.bound_to))
     except CannotOpen as error:
-        log.warning("grant %s could not be given back: %s", grant_id, error)
+        log.warning("grant %s could not be given back: %s", forgotten.grant_id, error)

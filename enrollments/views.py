@@ -15,8 +15,7 @@ from enrollments import operations, queries, rules, vendor_session
 from enrollments.forms import AgreeForm, ChooseForm
 from enrollments.models import Program
 from enrollments.queries import Journey, ProgramPage
-from enrollments.states import GrantState
-from people.access import actor_of, homeowner_page
+from people.access import actor_of, homeowner_page, me
 from people.models import User
 
 # How the answer from Carrier turned out, by the code of the refusal, as an HTTP status.
@@ -29,11 +28,6 @@ def _page(slug: str) -> ProgramPage:
     if page is None:
         raise Http404
     return page
-
-
-def _me(request: HttpRequest) -> User:
-    assert isinstance(request.user, User)  # noqa: S101 (homeowner_page saw to it)
-    return request.user
 
 
 @require_safe
@@ -59,7 +53,7 @@ def program(request: HttpRequest, slug: str) -> HttpResponse:
 def join(request: HttpRequest, slug: str) -> HttpResponse:
     """Continue where this person stopped, on any device."""
     page = _page(slug)
-    journey = queries.journey(_me(request), page.program)
+    journey = queries.journey(me(request), page.program)
     if request.htmx:  # type: ignore[attr-defined]
         return _poll(request, page, journey)
     return _step(request, page, journey)
@@ -68,7 +62,7 @@ def join(request: HttpRequest, slug: str) -> HttpResponse:
 def _poll(request: HttpRequest, page: ProgramPage, journey: Journey) -> HttpResponse:
     """The page asks for itself while a home is being read: nothing new, news, or all done."""
     grant = journey.grant
-    if grant is None or grant.state != GrantState.ACTIVE or grant.sync_due_at is None:
+    if grant is None or not grant.is_being_read:
         return HttpResponseClientRefresh()
     if request.GET.get("failures") == str(grant.sync_failures):
         return HttpResponse(status=204)
@@ -101,7 +95,7 @@ def _step(
         "elsewhere": [c for c in cards if c.enrollment_id and c.program_name != page.program.name],
         "free": [c for c in cards if not c.enrollment_id and not c.obstacle],
         "blocked": [c for c in cards if not c.enrollment_id and c.obstacle],
-        "checking": bool(journey.grant and journey.grant.sync_due_at),
+        "checking": bool(journey.grant and journey.grant.is_being_read),
     }
     template = "closed" if closed else journey.step
     return render(request, f"enrollments/join_{template}.html", context, status=status)
@@ -111,7 +105,7 @@ def _step(
 @require_POST
 def join_agree(request: HttpRequest, slug: str) -> HttpResponse:
     page = _page(slug)
-    user = _me(request)
+    user = me(request)
     form = AgreeForm(request.POST)
     journey = queries.journey(user, page.program)
     if journey.step != "consent":  # pressed twice, or agreed on another device
@@ -139,7 +133,7 @@ def join_connect(request: HttpRequest, slug: str) -> HttpResponse:
     state, verifier, address = vendor_session.start()
     try:
         operations.begin_link(
-            user=_me(request),
+            user=me(request),
             program=page.program,
             state=state,
             session=_session(request),
@@ -163,7 +157,7 @@ def _session(request: HttpRequest) -> str:
 def join_check(request: HttpRequest, slug: str) -> HttpResponse:
     """Ask Carrier again, now."""
     page = _page(slug)
-    operations.ask_for_sync(user=_me(request), real_now=timezone.now())
+    operations.ask_for_sync(user=me(request), real_now=timezone.now())
     if request.POST.get("back") == "home":
         messages.info(request, "We are asking Carrier again. Reload this page in a few seconds.")
         return redirect("my_home")
@@ -174,7 +168,7 @@ def join_check(request: HttpRequest, slug: str) -> HttpResponse:
 @require_POST
 def join_enroll(request: HttpRequest, slug: str) -> HttpResponse:
     page = _page(slug)
-    user = _me(request)
+    user = me(request)
     form = ChooseForm(request.POST)
     if not form.is_valid():
         return _choose_again(request, page, str(form.errors["system"][0]))
@@ -196,7 +190,7 @@ def join_enroll(request: HttpRequest, slug: str) -> HttpResponse:
 
 
 def _choose_again(request: HttpRequest, page: ProgramPage, problem: str) -> HttpResponse:
-    journey = queries.journey(_me(request), page.program)
+    journey = queries.journey(me(request), page.program)
     return _step(request, page, journey, problem=problem, status=422)
 
 

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
+from allauth.account.adapter import get_adapter
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest
@@ -35,10 +36,24 @@ approver_act = _allowed(lambda user: user.may_approve)
 homeowner_page = _allowed(lambda user: not user.is_operator)
 
 
-def actor_of(request: HttpRequest) -> Actor:
-    """The signed-in person, with the address the request came from.
+def me(request: HttpRequest) -> User:
+    """The signed-in person; the page's own guard saw to it that there is one."""
+    assert isinstance(request.user, User)  # noqa: S101
+    return request.user
 
-    The address is the connection's own: a forwarded header is only believed where the web server
-    in front has been told to set REMOTE_ADDR from it.
+
+def address_of(request: HttpRequest) -> str | None:
+    """The network address the request came from, by the rule that sign-in limits count by.
+
+    The connection's own; behind TRUSTED_PROXY_COUNT proxies the one the outermost of them saw, that
+    many from the right in X-Forwarded-For. What stands left of it anybody could have written.
     """
-    return Actor.person(request.user, request.META.get("REMOTE_ADDR"))  # type: ignore[arg-type]
+    try:
+        return str(get_adapter().get_client_ip(request))
+    except PermissionDenied:  # a Unix socket, or no address at all
+        return None
+
+
+def actor_of(request: HttpRequest) -> Actor:
+    """The signed-in person, with the address the request came from."""
+    return Actor.person(me(request), address_of(request))

@@ -9,7 +9,8 @@ import signal
 from typing import Any
 
 from celery import Celery
-from celery.signals import worker_process_init, worker_ready
+from celery.signals import task_prerun, worker_process_init, worker_ready
+from django.db import connections
 
 from portal.embedded import die_with_parent
 
@@ -43,3 +44,11 @@ def _listen(**_: Any) -> None:
     from portal.listener import start  # needs the apps, which load after this file
 
     start()
+
+
+@task_prerun.connect
+def _look_at_the_connection(**_: Any) -> None:
+    """A connection that broke, or is older than CONN_MAX_AGE, is not used again: Celery keeps it
+    for CELERY_DB_REUSE_MAX tasks and would never look."""
+    for connection in connections.all(initialized_only=True):
+        connection.close_if_unusable_or_obsolete()

@@ -30,8 +30,9 @@ def _listen_for_ever() -> None:
     while True:
         try:
             _listen()
-        except (psycopg.Error, db.Error, OSError) as error:
-            log.warning("the bell is silent: %s; listening again soon", type(error).__name__)
+        except Exception:
+            # Whatever it was: a worker that no longer sweeps is worse than any of its reasons.
+            log.exception("the bell is silent; listening again soon")
             db.connections.close_all()
             time.sleep(PAUSE_AFTER_TROUBLE_S)
 

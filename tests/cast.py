@@ -120,7 +120,7 @@ def enrolled(to: Program, serial: str = "2319W004821", email: str = "", **fields
     agreement(owner, to)
     made = system(grant(owner), serial, **fields)
     enrollment = Enrollment.objects.create(
-        system=made, program=to, enrolled_at=MORNING, changed_at=MORNING
+        system=made, program=to, user=owner, enrolled_at=MORNING, changed_at=MORNING
     )
     Consent.objects.create(
         user=owner,

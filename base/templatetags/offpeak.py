@@ -122,6 +122,18 @@ def minutes(value: int) -> str:
 
 
 @register.filter
+def zone_words(zone: str) -> str:
+    """``Chicago time`` for ``America/Chicago``; the name itself where it names no place."""
+    return f"{zone.rpartition('/')[2].replace('_', ' ')} time" if "/" in zone else zone
+
+
+@register.filter
+def seconds(value: float) -> str:
+    """A short length of time: ``35 ms``, ``1.2 s``."""
+    return f"{value * 1000:.0f} ms" if value < 1 else f"{value:.1f} s"
+
+
+@register.filter
 def clock_time(value: time) -> str:
     """``1 PM``, ``1:30 PM``; midnight and noon by name."""
     if value.minute:

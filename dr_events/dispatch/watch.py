@@ -1,5 +1,6 @@
 """The last look: asked on the fan-out thread right before a request's bytes leave."""
 
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -10,6 +11,7 @@ from dr_events.queries.work import Sending
 
 # How old the answers below may get. The stop promises one second from commit to the last POST.
 LOOK_EVERY_S = 0.25
+TOO_OLD_S = 0.75
 
 
 @dataclass(slots=True)
@@ -27,18 +29,20 @@ class Watch:
     closed: bool = False
     called_off: frozenset[int] = frozenset()
     too_late: bool = False
-    _fresh_until: float = 0.0
+    _asked: float = -math.inf
     _leases: dict[int, float] = field(default_factory=dict)
 
     def refresh(self) -> None:
         """Ask again if the last answer is older than LOOK_EVERY_S."""
-        if time.monotonic() < self._fresh_until:
+        asked = time.monotonic()
+        if asked < self._asked + LOOK_EVERY_S:
             return
         self.stopped, self.closed, self.called_off = queries.work.stop_signals(
             event_id=self.event.id
         )
         self.too_late = self.database_now() >= self.event.last_send
-        self._fresh_until = time.monotonic() + LOOK_EVERY_S
+        # By the moment of the question: a slow answer is an old answer.
+        self._asked = asked
 
     def claimed(self, ids: list[int]) -> None:
         """Remember when these rows were claimed, by the monotonic clock."""
@@ -66,6 +70,6 @@ class Watch:
             return "the home said no"
         if now - self._leases.get(row_id, 0.0) > self.lease_s / 3:
             return "the claim grew old"
-        if now > self._fresh_until + 4 * LOOK_EVERY_S:
+        if now > self._asked + TOO_OLD_S:
             return "the stop could not be read"
         return None

@@ -19,7 +19,9 @@ from dr_events.queries.work import Sending
 from dr_events.rules import outcomes
 from dr_events.states import Delivery
 from enrollments import operations as homes
+from enrollments.operations.distrusting import distrust_tokens
 from enrollments.tokens import CannotOpen
+from enrollments.vendor_session import config
 
 log = logging.getLogger(__name__)
 
@@ -42,10 +44,11 @@ def send_wave(event_id: int) -> int:
     if stream is None:
         return 0
     try:
-        _settle(event)
-        return _Wave(event).run()
+        try:
+            return _Wave(event).run()
+        finally:
+            _settle(event)
     finally:
-        _settle(event)
         operations.give_back(stream)
 
 
@@ -65,27 +68,34 @@ class _Wave:
     channel: Channel = field(init=False)
     rows: dict[int, tuple[int, operations.Claimed]] = field(default_factory=dict)
     open_of_claim: dict[int, int] = field(default_factory=lambda: defaultdict(int))
+    # Answers that are not on disk yet; an error between the two must not lose them.
+    unsaved: list[Answer] = field(default_factory=list)
     answered: int = 0
     after: int = 0
 
     def run(self) -> int:
-
         self.watch = Watch(self.event, settings.LEASE_S, clock.database_now)
         self.channel = vendor.requests().channel(lambda out: self.watch.refusal(out.key))
         until = time.monotonic() + WORK_S
-        low_water = max(settings.CARRIER_IN_FLIGHT, CLAIM_ROWS)
+        # A claim's worth above the lanes: they stay busy while the next rows are claimed and the
+        # last ones saved.
+        low_water = settings.CARRIER_IN_FLIGHT + CLAIM_ROWS
         more = True
         try:
             while more or self.channel.pending:
-                self.watch.refresh()
                 while more and self.channel.pending < low_water:
-                    more = self._claim() and time.monotonic() < until
-                answers = self.channel.collect(at_most=SAVE_ROWS, wait_s=0.1)
-                if answers:
-                    self._save(answers)
+                    self.watch.refresh()
+                    more = time.monotonic() < until and self._claim()
+                self.watch.refresh()
+                self._collect()
         finally:
-            self._let_go()
+            self._finish()
         return self.answered
+
+    def _collect(self, wait_s: float = 0.1) -> None:
+        self.unsaved += self.channel.collect(at_most=SAVE_ROWS, wait_s=wait_s)
+        if self.unsaved:
+            self._save(self.unsaved)
 
     def _claim(self) -> bool:
         """Claim and queue the next rows; false when nothing is due."""
@@ -127,23 +137,30 @@ class _Wave:
 
     def _give_up(self, number: int, row: operations.Claimed, why: str) -> None:
         """The token cannot be opened: the key is missing. Nothing was sent."""
-        homes.permission_lost(grant_id=row.grant_id, why=why, now=clock.now())
         verdict = outcomes.Verdict(Delivery.UNAUTHORIZED, why)
         self._store(number, [_line(row.id, outcomes.REFUSED, None, verdict, 0.0)])
+        homes.permission_lost(grant_id=row.grant_id, why=why, now=clock.now())
 
     def _save(self, answers: list[Answer]) -> None:
         by_claim: dict[int, list[operations.Outcome]] = defaultdict(list)
+        refused: dict[int, bytes] = {}
+        quiet_s = vendor.quiet_time().total_seconds()
         for answer in answers:
             number, row = self.rows[answer.key]
-            verdict = _verdict(answer, row)
+            verdict = _verdict(answer, row, quiet_s)
             if verdict.renew_token:
-                homes.distrust_token(grant_id=row.grant_id, real_now=timezone.now())
+                refused[row.grant_id] = bytes(row.sealed)
+            elapsed_ms = answer.elapsed_s * 1000
             by_claim[number].append(
-                _line(row.id, answer.outcome.name, answer.status, verdict, answer.elapsed_s * 1000)
+                _line(row.id, answer.outcome.name, answer.status, verdict, elapsed_ms)
             )
         for number, lines in by_claim.items():
             self._store(number, lines)
         self.answered += len(answers)
+        self.unsaved = []
+        # What was learnt is on disk first: this one can wait, or fail, without harm.
+        if refused:
+            distrust_tokens(refused=refused, real_now=timezone.now())
 
     def _store(self, number: int, lines: list[operations.Outcome]) -> None:
         saved = operations.save_outcomes(number=number, outcomes=lines)
@@ -158,22 +175,28 @@ class _Wave:
             del self.open_of_claim[number]
             operations.release(number)
 
-    def _let_go(self) -> None:
-        """On the way out through an error: what is still queued was surely not sent.
+    def _finish(self) -> None:
+        """Leave nothing in the air, also on the way out through an error.
 
-        What is in flight stays SENDING; when the locks go, it is adopted and looked up.
+        What is queued goes back unsent; what is in flight is waited for, as long as a request may
+        take; then the locks go. Where the database is gone too, the rows stay SENDING: they are
+        adopted and looked up.
         """
-        withdrawn = self.channel.withdraw()
-        self.channel.close()
         verdict = outcomes.Verdict(Delivery.PLANNED, "the sender stopped")
-        for row_id in withdrawn:
-            number, _ = self.rows[row_id]
-            self._store(number, [_line(row_id, outcomes.REFUSED, None, verdict, 0.0)])
-        for number in list(self.open_of_claim):
-            operations.release(number)
+        try:
+            for row_id in self.channel.withdraw():
+                number, _ = self.rows[row_id]
+                self._store(number, [_line(row_id, outcomes.REFUSED, None, verdict, 0.0)])
+            until = time.monotonic() + config().total_timeout_s + 1.0
+            while (self.channel.pending or self.unsaved) and time.monotonic() < until:
+                self._collect(wait_s=1.0)
+            for number in list(self.open_of_claim):
+                operations.release(number)
+        finally:
+            self.channel.close()
 
 
-def _verdict(answer: Answer, row: operations.Claimed) -> outcomes.Verdict:
+def _verdict(answer: Answer, row: operations.Claimed, quiet_s: float) -> outcomes.Verdict:
     known = answer.outcome is Outcome.ANSWERED
     if known and answer.status is not None and answer.status < 300 and _says_error(answer.body):
         known = False
@@ -182,10 +205,17 @@ def _verdict(answer: Answer, row: operations.Claimed) -> outcomes.Verdict:
         answer.status,
         attempts=row.attempts,
         renewals=row.renewals,
-        retry_after_s=retry_after_seconds(answer.retry_after, timezone.now()),
-        quiet_s=vendor.quiet_time().total_seconds(),
+        retry_after_s=wait_asked_for(answer),
+        quiet_s=quiet_s,
         detail=answer.error[:120],
     )
+
+
+def wait_asked_for(answer: Answer) -> float | None:
+    """Retry-After in seconds, where the answer carries one that makes sense."""
+    if answer.retry_after is None:
+        return None
+    return retry_after_seconds(answer.retry_after, timezone.now())
 
 
 def _says_error(body: bytes) -> bool:

@@ -152,6 +152,7 @@ class Migration(migrations.Migration):
                 (
                     "system",
                     models.ForeignKey(
+                        db_constraint=False,
                         db_index=False,
                         on_delete=django.db.models.deletion.PROTECT,
                         related_name="dispatches",
@@ -180,6 +181,7 @@ class Migration(migrations.Migration):
                     "dispatch",
                     models.ForeignKey(
                         on_delete=django.db.models.deletion.CASCADE,
+                        db_constraint=False,
                         related_name="tries",
                         to="dr_events.dispatch",
                     ),

@@ -38,6 +38,7 @@ from dr_events.operations.responding import (
     release_stop,
     save_looks,
     save_proofs,
+    stop_watching,
 )
 
 __all__ = [
@@ -70,6 +71,7 @@ __all__ = [
     "save_proofs",
     "send_back",
     "settle",
+    "stop_watching",
     "submit",
     "take_round",
     "take_stream",

@@ -67,6 +67,15 @@ RETURNING d.id, d.system_id, due.serial, due.grant_id, due.access_sealed, due.se
 """
 
 
+# The rows of an event are walked along its unique index, a page at a time. A planner without fresh
+# statistics (a table just filled) joins and sorts all that is due for every page instead: 107 ms
+# against 9 ms for 500 of 20,000 rows.
+_IN_INDEX_ORDER = """
+SELECT set_config('enable_sort', 'off', true), set_config('enable_seqscan', 'off', true),
+    set_config('enable_bitmapscan', 'off', true)
+"""
+
+
 def claim(
     *,
     event_id: int,
@@ -101,8 +110,10 @@ def claim(
             "last_send": last_send,
             "now": now,
         }
-        cursor.execute(_CLAIM, values)
-        rows = tuple(sorted((Claimed(*row) for row in cursor.fetchall()), key=_by_system))
+        with transaction.atomic():
+            cursor.execute(_IN_INDEX_ORDER)
+            cursor.execute(_CLAIM, values)
+            rows = tuple(sorted((Claimed(*row) for row in cursor.fetchall()), key=_by_system))
     if not rows:
         release(number)
     return Claim(number, rows)
@@ -164,14 +175,16 @@ def save_outcomes(*, number: int, outcomes: Sequence[Outcome]) -> int:
         return cursor.rowcount
 
 
+# Business time after the end until which unsure rows are still looked up.
+GIVE_UP_AFTER = timedelta(hours=1)
+
 _SETTLE: dict[str, str] = {
     # Consent or permission ended between the plan and now. Nothing was sent; nothing will be.
     "left": """
         UPDATE dr_events_dispatch d SET holds_slot = false,
-            delivery = CASE WHEN g.state <> 'ACTIVE' THEN 'UNAUTHORIZED' ELSE 'SKIPPED' END,
-            reason = CASE WHEN g.state <> 'ACTIVE' THEN 'NO_PERMISSION'
-                          WHEN n.state = 'PAUSED' THEN 'PAUSED' ELSE 'WITHDRAWN' END,
-            trouble = CASE WHEN g.state <> 'ACTIVE' THEN 'Permission at Carrier is lost' ELSE '' END
+            delivery = CASE n.state WHEN 'ACTIVE' THEN 'UNAUTHORIZED' ELSE 'SKIPPED' END,
+            reason = CASE n.state WHEN 'ACTIVE' THEN 'NO_PERMISSION' ELSE n.state END,
+            trouble = CASE n.state WHEN 'ACTIVE' THEN 'Permission at Carrier is lost' ELSE '' END
         FROM enrollments_enrollment n, enrollments_system s, enrollments_carriergrant g
         WHERE d.event_id = %(event)s AND d.delivery = 'PLANNED' AND n.id = d.enrollment_id
           AND s.id = d.system_id AND g.id = s.grant_id
@@ -179,15 +192,17 @@ _SETTLE: dict[str, str] = {
     "cancelled": """
         UPDATE dr_events_dispatch d SET delivery = 'CANCELLED', reason = 'EVENT_CANCELLED',
             holds_slot = false
-        FROM dr_events_event e
-        WHERE d.event_id = %(event)s AND e.id = d.event_id AND e.state = 'CANCELLED'
-          AND d.delivery = 'PLANNED'""",
+        WHERE d.event_id = %(event)s AND d.delivery = 'PLANNED' AND EXISTS
+            (SELECT 1 FROM dr_events_event WHERE id = %(event)s AND state = 'CANCELLED')""",
     "late": """
         UPDATE dr_events_dispatch d SET delivery = 'EXPIRED', reason = 'TOO_LATE',
-            holds_slot = d.attempts > 0, trouble = 'Too little of the event was left'
-        WHERE d.event_id = %(event)s AND %(now)s >= %(last_send)s
-          AND d.delivery IN ('PLANNED', 'UNSURE')
-          AND (d.delivery = 'PLANNED' OR %(now)s >= %(ends_at)s)""",
+            holds_slot = false, trouble = 'Too little of the event was left'
+        WHERE d.event_id = %(event)s AND %(now)s >= %(last_send)s AND d.delivery = 'PLANNED'""",
+    # Nobody could find out: it may have run. The home's time stays taken.
+    "never_learned": """
+        UPDATE dr_events_dispatch d SET delivery = 'EXPIRED', reason = 'TOO_LATE',
+            trouble = 'Carrier never told whether it arrived'
+        WHERE d.event_id = %(event)s AND %(now)s >= %(give_up)s AND d.delivery = 'UNSURE'""",
     # The homeowner's no reached a row that came back unsent.
     "opted_out": """
         UPDATE dr_events_dispatch d SET delivery = 'SKIPPED', reason = 'OPTED_OUT',
@@ -204,7 +219,7 @@ def settle(
     values: dict[str, Any] = {
         "event": event_id,
         "last_send": last_send,
-        "ends_at": ends_at,
+        "give_up": ends_at + GIVE_UP_AFTER,
         "now": now,
     }
     counts = {}
@@ -222,7 +237,8 @@ WHERE event_id = %(event)s AND delivery = 'SENDING' AND lease_until < clock_time
 _ADOPT = """
 UPDATE dr_events_dispatch
 SET delivery = 'UNSURE', lease_until = NULL, absent_reads = 0, absent_needed = %(needed)s,
-    not_before = sent_at + %(quiet)s, trouble = 'The sender died before the answer was saved'
+    not_before = clock_timestamp() + %(quiet)s,
+    trouble = 'The sender died before the answer was saved'
 WHERE event_id = %(event)s AND claim = %(claim)s AND delivery = 'SENDING'
   AND lease_until < clock_timestamp()
 """

@@ -2,8 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import Any
+from datetime import datetime
 
 import orjson
 from django.db import connection, transaction
@@ -12,6 +11,7 @@ from base import bell
 from base.refusal import Refused
 from dr_events.models import Control, Dispatch, Event, OptOut
 from dr_events.states import (
+    OPEN,
     OPTED_OUT,
     Delivery,
     EventState,
@@ -119,38 +119,43 @@ def save_looks(*, looks: Sequence[Look], samples: Sequence[Sample], now: datetim
 _SAVE_PROOF = """
 WITH o AS (
     SELECT * FROM jsonb_to_recordset(%(proofs)s::jsonb)
-        AS o(id bigint, delivery text, listed bool)
+        AS o(id bigint, delivery text, listed bool, told bool, again_s float8)
 )
 UPDATE dr_events_dispatch d
 SET delivery = o.delivery,
-    absent_reads = CASE WHEN o.listed THEN 0 ELSE d.absent_reads + 1 END,
+    absent_reads = CASE WHEN o.listed THEN 0 ELSE d.absent_reads + o.told::int END,
     confirmed_at = CASE WHEN o.listed THEN coalesce(d.confirmed_at, %(now)s) END,
     accepted_at = CASE WHEN o.listed THEN coalesce(d.accepted_at, clock_timestamp()) END,
-    trouble = CASE WHEN o.listed THEN '' ELSE d.trouble END,
-    not_before = CASE o.delivery WHEN 'UNSURE' THEN clock_timestamp() + %(again)s END
+    holds_slot = d.holds_slot AND o.delivery <> 'EXPIRED',
+    reason = CASE o.delivery WHEN 'EXPIRED' THEN 'TOO_LATE' ELSE d.reason END,
+    trouble = CASE WHEN o.listed THEN '' WHEN o.delivery = 'EXPIRED'
+        THEN 'It never arrived, and too little of the event was left' ELSE d.trouble END,
+    not_before = CASE o.delivery WHEN 'UNSURE'
+        THEN clock_timestamp() + o.again_s * interval '1 second' END
 FROM o WHERE d.id = o.id AND d.delivery = 'UNSURE'
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """What a GET said about an unsure row, and where the row goes."""
+    """What a GET said about an unsure row, and where the row goes.
+
+    ``told``: the list could be read and is clear. ``again_s``: real seconds until the next look
+    at a row that stays unsure.
+    """
 
     id: int
     delivery: str
     listed: bool
+    told: bool
+    again_s: float
 
 
-def save_proofs(*, proofs: Sequence[Proof], again: timedelta, now: datetime) -> int:
-    """Save what looks at unsure rows decided; rows that stay unsure wait ``again``, real time."""
+def save_proofs(*, proofs: Sequence[Proof], now: datetime) -> int:
+    """Save what looks at unsure rows decided; how many rows were still unsure."""
     lines = [{name: getattr(proof, name) for name in Proof.__slots__} for proof in proofs]
-    values: dict[str, Any] = {
-        "proofs": orjson.dumps(lines).decode(),
-        "again": again,
-        "now": now,
-    }
     with connection.cursor() as cursor:
-        cursor.execute(_SAVE_PROOF, values)
+        cursor.execute(_SAVE_PROOF, {"proofs": orjson.dumps(lines).decode(), "now": now})
         return cursor.rowcount
 
 
@@ -159,12 +164,21 @@ def read_back_again(*, event_id: int, old: datetime, new: datetime) -> int:
     return Event.objects.filter(id=event_id, read_back_due_at=old).update(read_back_due_at=new)
 
 
+def stop_watching(*, event_id: int) -> int:
+    """The last look at a cancelled event is done."""
+    return Event.objects.filter(id=event_id, state=EventState.CANCELLED).update(
+        read_back_due_at=None
+    )
+
+
 @transaction.atomic
 def complete(*, event_id: int, now: datetime) -> int:
-    """The event is over and everybody was asked: close it.
+    """The event is over and everybody was asked: close it. Zero while a delivery is undecided.
 
     Homes that were never seen taking part are UNREACHABLE, not "participated".
     """
+    if Dispatch.objects.filter(event_id=event_id, delivery__in=OPEN).exists():
+        return 0
     moved = Event.objects.pick(id=event_id).move(
         EventState.SCHEDULED, EventState.COMPLETED, completed_at=now, read_back_due_at=None
     )

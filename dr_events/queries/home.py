@@ -14,13 +14,13 @@ from dr_events.queries.home_event import OUT_OF_HAND, HomeEvent, event_of, my_ev
 from dr_events.rules.limits import season
 from dr_events.states import Delivery
 from enrollments import queries as homes
-from enrollments.models import CarrierGrant, Enrollment, Program
+from enrollments.models import Enrollment, Program
 from enrollments.queries import SystemCard
 from enrollments.states import LIVE_ENROLLMENTS, ConsentAct, EnrollmentState, GrantState
 from people.models import User
 
 PAST_SHOWN = 20
-__all__ = ["home_page", "idle_grant", "my_enrollment", "my_event"]
+__all__ = ["home_page", "my_enrollment", "my_event"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +116,7 @@ def _enrolled(user: User, cards: Sequence[SystemCard], now: datetime) -> tuple[H
     live = {
         enrollment.pk: enrollment
         for enrollment in Enrollment.objects.filter(
-            system__grant__user=user, state__in=LIVE_ENROLLMENTS
+            user=user, state__in=LIVE_ENROLLMENTS
         ).select_related("program")
     }
     used = _used({e.program_id: e.program for e in live.values()}, user, now)
@@ -146,7 +146,7 @@ def _used(programs: dict[int, Program], user: User, now: datetime) -> Counter[tu
         zone = ZoneInfo(program.time_zone)
         begin, end = season(program.season_from, program.season_to, at=now, zone=zone)
         windows = Dispatch.objects.filter(
-            system__grant__user=user,
+            enrollment__user=user,
             event__program=program,
             holds_slot=True,
             event__starts_at__gte=begin,
@@ -171,15 +171,12 @@ def _joining(user: User, joined: set[str]) -> tuple[Program, ...]:
 def my_enrollment(user: User, enrollment_id: int, *, now: datetime) -> Leaving | None:
     """One enrolment of this home; None when there is none or it is somebody else's."""
     found = (
-        Enrollment.objects.filter(id=enrollment_id, system__grant__user=user)
+        Enrollment.objects.filter(id=enrollment_id, user=user)
         .select_related("system", "program")
         .first()
     )
     if found is None:
         return None
-    others = Enrollment.objects.filter(
-        system__grant=found.system.grant_id, state__in=LIVE_ENROLLMENTS
-    ).exclude(id=enrollment_id)
     out = Dispatch.objects.filter(
         enrollment=found, event__ends_at__gt=now, delivery__in=OUT_OF_HAND
     )
@@ -189,13 +186,6 @@ def my_enrollment(user: User, enrollment_id: int, *, now: datetime) -> Leaving |
         system=found.system.name or found.system.serial,
         program=found.program.name,
         slug=found.program.slug,
-        is_last=not others.exists(),
+        is_last=not homes.others_on_grant(found).exists(),
         at_carrier=out.exists(),
     )
-
-
-def idle_grant(enrollment_id: int) -> int | None:
-    """The permission behind this enrolment, when no live enrolment needs it any more."""
-    grants = CarrierGrant.objects.filter(systems__enrollments=enrollment_id)
-    idle = grants.exclude(systems__enrollments__state__in=LIVE_ENROLLMENTS)
-    return idle.exclude(state=GrantState.REVOKED).values_list("id", flat=True).first()

@@ -118,8 +118,9 @@ class HomeEvent:
 
 def rows_of(user: User) -> QuerySet[Dispatch]:
     shown = [EventState.SCHEDULED, EventState.COMPLETED, EventState.CANCELLED]
-    return Dispatch.objects.filter(system__grant__user=user, event__state__in=shown).select_related(
-        "event__program", "system"
+    # By who had joined then: the wall control may belong to somebody else today.
+    return Dispatch.objects.filter(enrollment__user=user, event__state__in=shown).select_related(
+        "event__program", "system", "enrollment"
     )
 
 

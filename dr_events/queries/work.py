@@ -7,11 +7,15 @@ from typing import Any
 
 from django.db import connection
 from django.db.models import Q
+from django.db.models.functions import Now
 
 from dr_events.models import Control, Dispatch, Event
 from dr_events.states import OPEN, Delivery, EventState
 from enrollments.models import CarrierGrant
 from enrollments.states import GrantState
+
+# Events whose homes are looked at until ``read_back_due_at`` is empty.
+WATCHED = (EventState.SCHEDULED, EventState.CANCELLED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +56,12 @@ def sending(event_id: int) -> Sending | None:
 
 
 def events_to_send(*, now: datetime) -> list[int]:
-    """Events with rows somebody must act on: due to be sent, unsure, or cancelled midway."""
+    """Events with rows somebody must act on now: due to be sent, unsure and waited long enough,
+    left by a sender that died, or cancelled midway."""
+    waited = Q(not_before=None) | Q(not_before__lte=Now())
+    due_rows = Q(waited, delivery__in=[Delivery.PLANNED, Delivery.UNSURE]) | Q(
+        delivery=Delivery.SENDING, lease_until__lt=Now()
+    )
     due = Event.objects.filter(
         Q(state=EventState.SCHEDULED, send_at__lte=now)
         | Q(state=EventState.CANCELLED, cancelled_at__gt=now - timedelta(days=1))
@@ -60,13 +69,14 @@ def events_to_send(*, now: datetime) -> list[int]:
     return [
         event_id
         for event_id in due.order_by("starts_at").values_list("id", flat=True)
-        if Dispatch.objects.filter(event_id=event_id, delivery__in=OPEN).exists()
+        if Dispatch.objects.filter(due_rows, event_id=event_id).exists()
     ]
 
 
 def events_to_read_back(*, now: datetime) -> list[int]:
+    """Cancelled events too: what Carrier had accepted runs all the same."""
     return list(
-        Event.objects.filter(state=EventState.SCHEDULED, read_back_due_at__lte=now)
+        Event.objects.filter(state__in=WATCHED, read_back_due_at__lte=now)
         .order_by("read_back_due_at")
         .values_list("id", flat=True)
     )
@@ -92,7 +102,7 @@ def stop_signals(*, event_id: int) -> tuple[bool, bool, frozenset[int]]:
                       UNION ALL
                       SELECT d.id FROM enrollments_enrollment n
                       JOIN dr_events_event e ON e.id = %(event)s AND e.program_id = n.program_id
-                      JOIN dr_events_dispatch d ON d.event_id = e.id AND d.system_id = n.system_id
+                      JOIN dr_events_dispatch d ON d.event_id = e.id AND d.enrollment_id = n.id
                       WHERE n.state <> 'ACTIVE' AND d.delivery = 'SENDING')""",
             {"event": event_id},
         )
@@ -124,7 +134,8 @@ FROM dr_events_dispatch d
 JOIN enrollments_system s ON s.id = d.system_id
 JOIN enrollments_carriergrant g ON g.id = s.grant_id
 WHERE d.event_id = %(event)s AND d.system_id > %(after)s AND d.delivery = ANY (%(states)s)
-  AND (%(any_time)s OR d.not_before IS NULL OR d.not_before <= clock_timestamp())
+  AND (d.delivery <> 'UNSURE' OR d.not_before IS NULL OR d.not_before <= clock_timestamp())
+  AND (%(not_since)s::timestamptz IS NULL OR d.read_at IS NULL OR d.read_at < %(not_since)s)
   AND g.state = 'ACTIVE' AND g.access_sealed IS NOT NULL
   AND (g.access_expires_at IS NULL OR g.access_expires_at > clock_timestamp() + %(margin)s)
 ORDER BY d.system_id LIMIT %(limit)s
@@ -132,7 +143,12 @@ ORDER BY d.system_id LIMIT %(limit)s
 
 
 def _watched(
-    event_id: int, states: Sequence[str], after: int, limit: int, margin: timedelta, any_time: bool
+    event_id: int,
+    states: Sequence[str],
+    after: int,
+    limit: int,
+    margin: timedelta,
+    not_since: datetime | None,
 ) -> list[Watched]:
     values: dict[str, Any] = {
         "event": event_id,
@@ -140,40 +156,44 @@ def _watched(
         "after": after,
         "limit": limit,
         "margin": margin,
-        "any_time": any_time,
+        "not_since": not_since,
     }
     with connection.cursor() as cursor:
         cursor.execute(_WATCHED, values)
         return [Watched(*row) for row in cursor.fetchall()]
 
 
-def sent_homes(*, event_id: int, after: int, limit: int, margin: timedelta) -> list[Watched]:
-    """Homes Carrier has accepted the event for, by system id, above ``after``."""
+def sent_homes(
+    *, event_id: int, after: int, limit: int, margin: timedelta, not_since: datetime
+) -> list[Watched]:
+    """Homes Carrier has accepted the event for that were not looked at since ``not_since``
+    (business time), by system id, above ``after``."""
     states = [Delivery.ACCEPTED, Delivery.CONFIRMED]
-    return _watched(event_id, states, after, limit, margin, True)
+    return _watched(event_id, states, after, limit, margin, not_since)
 
 
 def unsure_homes(*, event_id: int, after: int, limit: int, margin: timedelta) -> list[Watched]:
     """Homes whose answer was lost and whose waiting time is over."""
-    return _watched(event_id, [Delivery.UNSURE], after, limit, margin, False)
+    return _watched(event_id, [Delivery.UNSURE], after, limit, margin, None)
 
 
 def grants_to_renew(*, now: datetime, real_now: datetime, margin: timedelta) -> list[int]:
     """Permissions of homes with an event being sent, running or about to be sent whose token ends
     within ``margin`` (real time). Renewed in a calm moment, not in the wave."""
     near = Event.objects.filter(
-        state=EventState.SCHEDULED, send_at__lte=now + timedelta(hours=1)
+        state__in=WATCHED, read_back_due_at__isnull=False, send_at__lte=now + timedelta(hours=1)
     ).values("id")
     wanted = Dispatch.objects.filter(
         event__in=near, delivery__in=[*OPEN, Delivery.ACCEPTED, Delivery.CONFIRMED]
     )
     return list(
         CarrierGrant.objects.filter(
+            Q(refresh_not_before=None) | Q(refresh_not_before__lte=real_now),
             state=GrantState.ACTIVE,
             access_expires_at__lt=real_now + margin,
             systems__in=wanted.values("system"),
         )
-        .order_by("id")
+        .order_by("access_expires_at", "id")
         .values_list("id", flat=True)
         .distinct()[:2000]
     )

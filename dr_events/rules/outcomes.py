@@ -13,7 +13,8 @@ PROOF_AFTER_SILENCE = 2
 # After a clear "not now" one look is enough.
 PROOF_AFTER_BUSY = 1
 MAX_RENEWALS = 1
-BUSY = frozenset({408, 425, 429, 503})
+# "Not now", said before any work was done (RFC 6585, RFC 8470).
+BUSY = frozenset({425, 429})
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +45,12 @@ def after_post(
     """
     if outcome in (NOT_SENT, REFUSED):
         return Verdict(Delivery.PLANNED, detail or outcome, wait_s=backoff_s(attempts))
-    if outcome == UNKNOWN or status is None or (status >= 500 and status not in BUSY):
+    if outcome == UNKNOWN or status is None or status == 408 or status >= 500:
+        # A 503 or 408 too may come from something in front of a server that did the work.
         return Verdict(
             Delivery.UNSURE,
-            detail or f"answer {status}",
-            wait_s=quiet_s,
+            detail or f"Carrier answered {status}",
+            wait_s=max(retry_after_s or 0.0, quiet_s),
             absent_needed=PROOF_AFTER_SILENCE,
         )
     if 200 <= status < 300:
@@ -73,18 +75,22 @@ def _refusal(status: int, renewals: int) -> Verdict:
     return Verdict(state, f"Carrier answered {status}")
 
 
-def after_look(*, listed: bool, absent_reads: int, absent_needed: int, resend: str) -> Delivery:
-    """Where an unsure row goes after a GET. ``absent_reads`` counts this look.
+def after_look(
+    *, listed: bool, absent_reads: int, absent_needed: int, resend: str, too_late: bool
+) -> Delivery:
+    """Where an unsure row goes after a GET that could be read. ``absent_reads`` counts this look.
 
     ``resend`` is the vendor setting: ``never`` keeps looking until it is too late, ``after_proof``
-    re-opens the row after enough looks that found nothing, ``free`` after the first.
+    re-opens the row after enough looks that found nothing, ``free`` after the first. Proven
+    absent when it is too late to send, a row is EXPIRED: it surely never arrived.
     """
     if listed:
         return Delivery.CONFIRMED
-    if resend == "never":
+    if absent_reads < (1 if resend == "free" else absent_needed):
         return Delivery.UNSURE
-    needed = 1 if resend == "free" else absent_needed
-    return Delivery.PLANNED if absent_reads >= needed else Delivery.UNSURE
+    if too_late:
+        return Delivery.EXPIRED
+    return Delivery.UNSURE if resend == "never" else Delivery.PLANNED
 
 
 def backoff_s(attempts: int) -> float:

@@ -14,27 +14,21 @@ from dr_events.queries.home_event import HomeEvent
 from dr_events.states import OptOutVia
 from enrollments import operations as enrolling
 from enrollments import vendor_session
-from people.access import actor_of, homeowner_page
-from people.models import User
+from people.access import actor_of, homeowner_page, me
 
 AT_CARRIER = " An event is already at Carrier; to stop it, press Override on the wall control."
 
 
-def _me(request: HttpRequest) -> User:
-    assert isinstance(request.user, User)  # noqa: S101 (homeowner_page saw to it)
-    return request.user
-
-
 def _event(request: HttpRequest, dispatch_id: int) -> HomeEvent:
     """Somebody else's event answers exactly as one that does not exist."""
-    found = queries.my_event(_me(request), dispatch_id, now=clock.now())
+    found = queries.my_event(me(request), dispatch_id, now=clock.now())
     if found is None:
         raise Http404
     return found
 
 
 def _enrollment(request: HttpRequest, enrollment_id: int) -> Leaving:
-    found = queries.my_enrollment(_me(request), enrollment_id, now=clock.now())
+    found = queries.my_enrollment(me(request), enrollment_id, now=clock.now())
     if found is None:
         raise Http404
     return found
@@ -43,7 +37,7 @@ def _enrollment(request: HttpRequest, enrollment_id: int) -> Leaving:
 @homeowner_page
 @require_safe
 def my_home(request: HttpRequest) -> HttpResponse:
-    page = queries.home_page(_me(request), now=clock.now())
+    page = queries.home_page(me(request), now=clock.now())
     zones = [home.zone for home in page.enrolled] + [event.zone for event in page.past]
     return render(request, "home/home.html", {"page": page, "zone": zones[0] if zones else ""})
 
@@ -108,12 +102,16 @@ def withdraw_system(request: HttpRequest, enrollment_id: int) -> HttpResponse:
     mine = _enrollment(request, enrollment_id)
     if request.method != "POST":
         return render(request, "home/withdraw.html", {"mine": mine})
-    actor, now = actor_of(request), clock.now()
-    if enrolling.withdraw(enrollment_id=enrollment_id, actor=actor, now=now):
+    try:
+        left = vendor_session.leave(
+            enrollment_id=enrollment_id, actor=actor_of(request), now=clock.now()
+        )
+    except Refused as no:
+        messages.error(request, str(no))
+        return redirect("withdraw_system", enrollment_id=enrollment_id)
+    if left is not None:
         text = f"{mine.system} has left {mine.program}. It gets no more events."
-        idle = queries.idle_grant(enrollment_id)
-        if idle is not None:
-            vendor_session.disconnect(grant_id=idle, actor=actor, now=now)
+        if left.forgotten is not None:
             text += " Our permission at Carrier is destroyed."
         if mine.at_carrier:
             text += (

@@ -12,7 +12,7 @@ from people.access import console_page
 
 @console_page
 def console_systems(request: HttpRequest) -> HttpResponse:
-    text = request.GET.get("q", "").strip()[:100]
+    text = request.GET.get("q", "").replace("\0", "").strip()[:100]
     state = request.GET.get("state", "")
     after = request.GET.get("after", "")
     found, further = query.find(

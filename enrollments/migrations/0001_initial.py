@@ -51,6 +51,13 @@ class Migration(migrations.Migration):
                 ("access_sealed", models.BinaryField(null=True)),
                 ("refresh_sealed", models.BinaryField(null=True)),
                 ("access_expires_at", models.DateTimeField(null=True)),
+                (
+                    "refresh_not_before",
+                    models.DateTimeField(
+                        help_text="Real time; a renewal failed, and none is tried before.",
+                        null=True,
+                    ),
+                ),
                 ("linked_at", models.DateTimeField()),
                 (
                     "sync_due_at",
@@ -59,6 +66,13 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 ("synced_at", models.DateTimeField(null=True)),
+                (
+                    "reading_asked_at",
+                    models.DateTimeField(
+                        help_text="Real time; somebody waits for a reading since. Null: nobody does.",
+                        null=True,
+                    ),
+                ),
                 ("sync_trouble", models.CharField(blank=True, max_length=200)),
                 ("sync_failures", models.PositiveIntegerField(default=0)),
                 (
@@ -345,6 +359,14 @@ class Migration(migrations.Migration):
                         on_delete=django.db.models.deletion.PROTECT,
                         related_name="enrollments",
                         to="enrollments.system",
+                    ),
+                ),
+                (
+                    "user",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="enrollments",
+                        to=settings.AUTH_USER_MODEL,
                     ),
                 ),
             ],

@@ -1,17 +1,27 @@
 """Systems join, rest and leave a program."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
-from django.db import transaction
+from django.db import OperationalError, transaction
+from psycopg.errors import LockNotAvailable
 
 from base import bell
 from base.refusal import Refused
 from enrollments import queries, rules
 from enrollments.models import Consent, Enrollment, Program, System, Terms
+from enrollments.operations.permission import Forgotten, forget_tokens
 from enrollments.states import LIVE_ENROLLMENTS, ConsentAct, EnrollmentState
 from people.models import User
 from people.operations import Actor, record
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """A withdrawal that counted. ``forgotten`` is the permission at Carrier that ended with it."""
+
+    forgotten: Forgotten | None
 
 
 @transaction.atomic
@@ -44,11 +54,11 @@ def enroll(
         raise Refused("One of these systems is enrolled already.")
     made = Enrollment.objects.bulk_create(
         [
-            Enrollment(system=system, program=program, enrolled_at=now, changed_at=now)
+            Enrollment(system=system, program=program, user=user, enrolled_at=now, changed_at=now)
             for system in systems
         ]
     )
-    _write_consents(systems, consent.terms, ConsentAct.GIVEN, actor, now)
+    _write_consents(user, systems, consent.terms, ConsentAct.GIVEN, actor, now)
     record(
         actor=actor,
         verb="enroll",
@@ -66,11 +76,16 @@ def _take_turns(user: User) -> None:
 
 
 def _write_consents(
-    systems: Sequence[System], terms: Terms, act: ConsentAct, actor: Actor, now: datetime
+    user: User,
+    systems: Sequence[System],
+    terms: Terms,
+    act: ConsentAct,
+    actor: Actor,
+    now: datetime,
 ) -> None:
     Consent.objects.bulk_create(
         Consent(
-            user=system.grant.user,
+            user=user,
             terms=terms,
             act=act,
             at=now,
@@ -103,41 +118,72 @@ def resume(*, enrollment_id: int, actor: Actor, now: datetime) -> int:
     return int(moved)
 
 
-@transaction.atomic
-def withdraw(*, enrollment_id: int, actor: Actor, now: datetime) -> int:
-    """The home leaves the program. Deliveries not yet sent are never sent: the claim asks."""
+def withdraw(*, enrollment_id: int, actor: Actor, now: datetime) -> Left | None:
+    """The home leaves the program; None when it was not in it. Deliveries not yet sent are never
+    sent: the claim asks. With the last system on a permission its tokens are destroyed.
+
+    Raises Refused, and changes nothing, while somebody else is writing the same rows: a renewal of
+    the tokens may take longer than anybody waits for a page.
+    """
+    try:
+        with transaction.atomic():
+            return _withdraw(enrollment_id, actor, now)
+    except OperationalError as error:
+        if isinstance(error.__cause__, LockNotAvailable):
+            raise Refused(
+                "We are talking to Carrier about this home just now, so nothing was changed. "
+                "Please try again in a moment.",
+                code="busy",
+            ) from None
+        raise
+
+
+def _withdraw(enrollment_id: int, actor: Actor, now: datetime) -> Left | None:
     moved = Enrollment.objects.pick(id=enrollment_id).move(
         sorted(LIVE_ENROLLMENTS), EnrollmentState.WITHDRAWN, changed_at=now
     )
-    if moved:
-        enrollment = Enrollment.objects.select_related("system__grant__user").get(id=enrollment_id)
-        _take_turns(enrollment.system.grant.user)
-        given = (
-            Consent.objects.filter(system=enrollment.system, terms__program=enrollment.program)
-            .select_related("terms")
-            .latest("at", "id")
+    if not moved:
+        return None
+    enrollment = Enrollment.objects.select_related("system__grant", "user").get(id=enrollment_id)
+    _take_turns(enrollment.user)
+    given = (
+        Consent.objects.filter(
+            user=enrollment.user, system=enrollment.system, terms__program=enrollment.program_id
         )
-        _write_consents([enrollment.system], given.terms, ConsentAct.WITHDRAWN, actor, now)
-        _withdraw_agreement_if_last(enrollment, given.terms, actor, now)
-        record(actor=actor, verb="withdraw", subject=f"enrollment:{enrollment_id}", now=now)
-        bell.ring()
-    return int(moved)
+        .select_related("terms")
+        .latest("at", "id")
+    )
+    _write_consents(
+        enrollment.user, [enrollment.system], given.terms, ConsentAct.WITHDRAWN, actor, now
+    )
+    _withdraw_agreement_if_last(enrollment, given.terms, actor, now)
+    record(actor=actor, verb="withdraw", subject=f"enrollment:{enrollment_id}", now=now)
+    bell.ring()
+    return Left(_forget_tokens_if_last(enrollment, actor, now))
 
 
 def _withdraw_agreement_if_last(
     enrollment: Enrollment, terms: Terms, actor: Actor, now: datetime
 ) -> None:
     """With the last system the agreement itself ends; joining again means reading it again."""
-    grant = enrollment.system.grant
     others = Enrollment.objects.filter(
-        system__grant__user=grant.user, program=enrollment.program, state__in=LIVE_ENROLLMENTS
+        user=enrollment.user, program=enrollment.program_id, state__in=LIVE_ENROLLMENTS
     )
     if not others.exists():
         Consent.objects.create(
-            user=grant.user,
+            user=enrollment.user,
             terms=terms,
             act=ConsentAct.WITHDRAWN,
             at=now,
             address=actor.address,
-            scopes=grant.scopes,
+            scopes=enrollment.system.grant.scopes,
         )
+
+
+def _forget_tokens_if_last(enrollment: Enrollment, actor: Actor, now: datetime) -> Forgotten | None:
+    """What nobody needs any more is not kept. The permission must be this person's: the wall
+    control may be connected to the account of its next owner by now."""
+    grant = enrollment.system.grant
+    if grant.user_id != enrollment.user_id or queries.others_on_grant(enrollment).exists():
+        return None
+    return forget_tokens(grant_id=grant.pk, actor=actor, now=now)

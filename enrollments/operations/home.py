@@ -1,5 +1,6 @@
 """What Carrier says about a home."""
 
+import random
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
@@ -12,6 +13,18 @@ from enrollments.models import CarrierGrant, Location, System
 from enrollments.states import GrantState
 from people.models import User
 
+# A home belongs to its reader for this long. Longer readings happen; a second one only costs time.
+CLAIM = timedelta(seconds=60)
+
+
+def claim_sync(*, grant_id: int, real_now: datetime) -> bool:
+    """Whether this caller is the one to read the home now. A reader that dies leaves it due again
+    when CLAIM is over."""
+    due = CarrierGrant.objects.filter(
+        pk=grant_id, state=GrantState.ACTIVE, sync_due_at__lte=real_now
+    )
+    return bool(due.update(sync_due_at=real_now + CLAIM))
+
 
 @transaction.atomic
 def save_home(
@@ -20,9 +33,12 @@ def save_home(
     locations: Sequence[dict[str, Any]],
     systems: Sequence[dict[str, Any]],
     now: datetime,
+    real_now: datetime,
 ) -> None:
-    """Save a complete reading of a home. Nothing is ever removed here: a system that is missing
-    from an answer is left as it was (a partial answer must not unenrol anybody).
+    """Save a complete reading of a home; the next one is due in a day.
+
+    Nothing is ever removed here: a system that is missing from an answer is left as it was (a
+    partial answer must not unenrol anybody).
 
     ``locations``: fields of Location with ``carrier_id``; ``systems``: fields of System with
     ``serial`` and ``location`` (a carrier_id).
@@ -41,8 +57,14 @@ def save_home(
         defaults = {key: value for key, value in fields.items() if key != "serial"}
         defaults |= {"grant": grant, "location": kept[fields["location"]], "read_at": now}
         System.objects.update_or_create(serial=fields["serial"], defaults=defaults)
-    CarrierGrant.objects.filter(pk=grant.pk).update(
-        synced_at=now, sync_due_at=None, sync_failures=0, sync_trouble=""
+    again = rules.reread_delay_s(random.random())  # noqa: S311 (spreads load, guards nothing)
+    # Not for a permission that ended meanwhile: what has no token is never due.
+    CarrierGrant.objects.filter(pk=grant.pk, state=GrantState.ACTIVE).update(
+        synced_at=now,
+        sync_due_at=real_now + timedelta(seconds=again),
+        reading_asked_at=None,
+        sync_failures=0,
+        sync_trouble="",
     )
 
 
@@ -69,6 +91,7 @@ def sync_failed(*, grant: CarrierGrant, why: str, real_now: datetime) -> None:
 
 def ask_for_sync(*, user: User, real_now: datetime) -> int:
     """The homeowner asks us to look again."""
-    asked = queries.grants_of(user).filter(state=GrantState.ACTIVE).update(sync_due_at=real_now)
+    mine = queries.grants_of(user).filter(state=GrantState.ACTIVE)
+    asked = mine.update(sync_due_at=real_now, reading_asked_at=real_now)
     bell.ring()
     return asked

@@ -32,6 +32,16 @@ class Tokens:
     scopes: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True, repr=False)
+class Forgotten:
+    """A permission that was destroyed here, with its newest token, still sealed, so that Carrier
+    can be asked to forget it too. ``sealed`` is None where there was no token."""
+
+    grant_id: int
+    sealed: bytes | None
+    bound_to: str
+
+
 def _hash(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
@@ -101,7 +111,8 @@ def link(
         mine = CarrierGrant(user=user, carrier_username=carrier_username)
     _renew(mine, tokens)
     mine.state, mine.linked_at = GrantState.ACTIVE, now
-    mine.sync_due_at, mine.sync_failures, mine.sync_trouble = real_now, 0, ""
+    mine.sync_due_at = mine.reading_asked_at = real_now
+    mine.sync_failures, mine.sync_trouble = 0, ""
     try:
         with transaction.atomic():
             mine.save()
@@ -117,6 +128,7 @@ def _renew(grant: CarrierGrant, tokens: Tokens) -> None:
     if tokens.refresh is not None:
         grant.refresh_sealed = vault().seal(tokens.refresh, bound_to=grant.bound_to("refresh"))
     grant.access_expires_at = tokens.expires_at
+    grant.refresh_not_before = None
     if tokens.scopes:
         grant.scopes = list(tokens.scopes)
 
@@ -124,14 +136,28 @@ def _renew(grant: CarrierGrant, tokens: Tokens) -> None:
 def renew_tokens(*, grant: CarrierGrant, tokens: Tokens) -> None:
     """Save refreshed tokens. The caller holds the row lock that made the refresh single."""
     _renew(grant, tokens)
-    grant.save(update_fields=["access_sealed", "refresh_sealed", "access_expires_at", "scopes"])
+    grant.save(
+        update_fields=[
+            "access_sealed",
+            "refresh_sealed",
+            "access_expires_at",
+            "refresh_not_before",
+            "scopes",
+        ]
+    )
+
+
+def put_off_refresh(*, grant: CarrierGrant, until: datetime) -> None:
+    """A renewal failed: none is tried before ``until`` (real time). The caller holds the lock."""
+    grant.refresh_not_before = until
+    grant.save(update_fields=["refresh_not_before"])
 
 
 @transaction.atomic
 def permission_lost(*, grant_id: int, why: str, now: datetime) -> int:
     """Carrier no longer honours the tokens: nothing is sent until the homeowner connects again."""
     moved = CarrierGrant.objects.pick(id=grant_id).move(
-        GrantState.ACTIVE, GrantState.NEEDS_RELINK, sync_due_at=None
+        GrantState.ACTIVE, GrantState.NEEDS_RELINK, sync_due_at=None, reading_asked_at=None
     )
     if moved:
         record(
@@ -153,18 +179,29 @@ def distrust_token(*, grant_id: int, real_now: datetime) -> None:
 
 
 @transaction.atomic
-def forget_tokens(*, grant_id: int, actor: Actor, now: datetime) -> None:
-    """Destroy the tokens of a grant. What was sent stays on record."""
+def forget_tokens(*, grant_id: int, actor: Actor, now: datetime) -> Forgotten | None:
+    """Destroy the tokens of a grant; None when that was done before. What was sent stays on record.
+
+    Waits for a renewal under way and then hands out what that one saved: of two refresh tokens
+    only the newest ends the permission at Carrier.
+    """
+    grant = CarrierGrant.objects.select_for_update(no_key=True).get(id=grant_id)
     moved = CarrierGrant.objects.pick(id=grant_id).move(
         [GrantState.ACTIVE, GrantState.NEEDS_RELINK],
         GrantState.REVOKED,
         access_sealed=None,
         refresh_sealed=None,
         access_expires_at=None,
+        refresh_not_before=None,
         sync_due_at=None,
+        reading_asked_at=None,
     )
-    if moved:
-        record(actor=actor, verb="disconnect", subject=f"grant:{grant_id}", now=now)
+    if not moved:
+        return None
+    record(actor=actor, verb="disconnect", subject=f"grant:{grant_id}", now=now)
+    column = "access" if grant.refresh_sealed is None else "refresh"
+    sealed = getattr(grant, f"{column}_sealed")
+    return Forgotten(grant_id, None if sealed is None else bytes(sealed), grant.bound_to(column))
 
 
 @transaction.atomic

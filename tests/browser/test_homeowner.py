@@ -174,9 +174,7 @@ def test_who_may_not_join_reads_why_mends_it_and_is_in(stack: Stack, phone: Arri
     who.look("not-eligible")
     cloud = stack.house.cloud
     (system,) = next(
-        one["systems"]
-        for one in cloud.homes(100)
-        if one["username"] == home.carrier_username
+        one["systems"] for one in cloud.homes(100) if one["username"] == home.carrier_username
     )
     switch = {"do": "dr_on", "system": system["serial"]}
     cloud.session.post(f"{cloud.address}/_sandbox/act", json=switch, timeout=10).raise_for_status()

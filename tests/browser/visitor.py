@@ -108,7 +108,7 @@ class Visitor:
             self.picture(f"{name}-{width}-{scheme}")
             self.ask_axe(f"{name} at {width} in {scheme}")
             self.measure(f"{name} at {width}")
-        assert self.troubles == []
+        assert not self.troubles, self.troubles
 
     def picture(self, name: str) -> Path:
         path = ARTIFACTS / self.album / f"{name}.png"
@@ -122,7 +122,7 @@ class Visitor:
             for rule in found
             for node in rule["nodes"]
         ]
-        assert words == [], f"axe on {where}, {self.page.url}"
+        assert not words, f"axe on {where}, {self.page.url}: {words}"
 
     def measure(self, where: str) -> None:
         wide, room = self.page.evaluate(
@@ -132,4 +132,4 @@ class Visitor:
 
     def leave(self) -> None:
         self.page.context.close()
-        assert self.troubles == []
+        assert not self.troubles, self.troubles

@@ -498,7 +498,7 @@ def test_signing_up_by_code_leads_on_to_the_program(
     visitor = Client()
     form = {"email": "nora@home.example", "password1": "a long sentence here", "next": JOIN}
     asked = visitor.post("/accounts/signup/", form, follow=True)
-    assert "Confirm your e-mail address" in text(asked)
+    assert "Confirm your email address" in text(asked)
     code = re.search(r"^([A-Z0-9-]{6,10})$", str(mailoutbox[0].body), re.MULTILINE)
     assert code is not None
     done = visitor.post("/accounts/confirm-email/", {"code": code[1], "next": JOIN}, follow=True)

@@ -266,13 +266,17 @@ def test_with_the_last_system_the_agreement_ends_too(
     Enrollment.objects.update(state=state)
     before = ledger()
 
-    assert operations.withdraw(enrollment_id=first.pk, actor=HANNA, now=LATER) == 1
+    left = operations.withdraw(enrollment_id=first.pk, actor=HANNA, now=LATER)
+    assert left == operations.Left(None), "the other system needs the permission"
     assert state_of(first) == (EnrollmentState.WITHDRAWN, LATER)
     assert state_of(last) == (state, NOW)
     assert ledger() == [*before, ("WITHDRAWN", "2319W000001", 1)]
     assert queries.agreed(hanna, summer) is not None
 
-    assert operations.withdraw(enrollment_id=last.pk, actor=HANNA, now=LATER) == 1
+    left = operations.withdraw(enrollment_id=last.pk, actor=HANNA, now=LATER)
+    assert left is not None
+    assert left.forgotten is not None
+    assert left.forgotten.grant_id == upstairs.grant_id
     assert ledger() == [
         *before,
         ("WITHDRAWN", "2319W000001", 1),
@@ -280,7 +284,7 @@ def test_with_the_last_system_the_agreement_ends_too(
         ("WITHDRAWN", None, 1),
     ]
     assert queries.agreed(hanna, summer) is None
-    assert verbs() == ["enroll", "withdraw", "withdraw"]
+    assert verbs() == ["enroll", "withdraw", "withdraw", "disconnect"]
     given_back = Consent.objects.filter(act=ConsentAct.WITHDRAWN)
     assert set(given_back.values_list("user", "at", "address")) == {
         (hanna.pk, LATER, "203.0.113.7")
@@ -290,9 +294,9 @@ def test_with_the_last_system_the_agreement_ends_too(
 def test_leaving_is_final_and_counts_once(summer: Program, hanna: User, upstairs: System) -> None:
     (enrollment,) = enroll(hanna, summer, upstairs)
     which: dict[str, Any] = {"enrollment_id": enrollment.pk, "actor": HANNA, "now": LATER}
-    assert operations.withdraw(**which) == 1
+    assert operations.withdraw(**which) is not None
     before = (ledger(), verbs())
-    assert operations.withdraw(**which) == 0
+    assert operations.withdraw(**which) is None
     assert operations.pause(**which) == 0
     assert operations.resume(**which) == 0
     assert (ledger(), verbs()) == before
@@ -315,6 +319,8 @@ def test_joining_again_means_reading_again_and_makes_a_new_enrolment(
     operations.withdraw(enrollment_id=enrollment.pk, actor=HANNA, now=LATER)
     assert "agree to the program terms" in refused_enroll(hanna, summer, upstairs)
     operations.agree(user=hanna, program=summer, version=1, actor=HANNA, now=LATER)
+    assert "not connected to your account" in refused_enroll(hanna, summer, upstairs)
+    CarrierGrant.objects.update(state=GrantState.ACTIVE)  # connected again
     (again,) = enroll(hanna, summer, upstairs)
     assert again.pk != enrollment.pk
     assert state_of(enrollment)[0] == EnrollmentState.WITHDRAWN
@@ -329,12 +335,17 @@ def reading(serial: str, **fields: Any) -> dict[str, Any]:
 
 
 def save(grant: CarrierGrant, *systems: dict[str, Any], places: Any = (PLACE,)) -> None:
-    operations.save_home(grant=grant, locations=places, systems=systems, now=LATER)
+    operations.save_home(grant=grant, locations=places, systems=systems, now=LATER, real_now=LATER)
 
 
 def test_a_reading_is_saved_and_the_asking_is_over(hanna: User) -> None:
     grant = cast.grant(
-        hanna, synced_at=None, sync_due_at=NOW, sync_failures=3, sync_trouble="Carrier is down"
+        hanna,
+        synced_at=None,
+        sync_due_at=NOW,
+        reading_asked_at=NOW,
+        sync_failures=3,
+        sync_trouble="Carrier is down",
     )
     save(grant, reading("2319W000001", dr_enabled=True), reading("2319W000002", is_online=False))
     assert list(
@@ -342,7 +353,10 @@ def test_a_reading_is_saved_and_the_asking_is_over(hanna: User) -> None:
     ) == [("2319W000001", grant.pk, True, LATER), ("2319W000002", grant.pk, False, LATER)]
     assert Location.objects.values_list("carrier_id", "city").get() == ("40231", "Springfield")
     grant.refresh_from_db()
-    assert (grant.synced_at, grant.sync_due_at) == (LATER, None)
+    assert (grant.synced_at, grant.reading_asked_at) == (LATER, None)
+    day = timedelta(hours=24)
+    assert grant.sync_due_at is not None
+    assert day * 0.8 <= grant.sync_due_at - LATER <= day * 1.2
     assert (grant.sync_failures, grant.sync_trouble) == (0, "")
 
 

@@ -50,18 +50,10 @@ def event(system: System) -> Event:
 
 
 @pytest.fixture
-def revoked(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """Ids of the grants whose disconnect was asked for; tokens are destroyed, Carrier is not
-    called."""
-    asked: list[int] = []
-
-    def disconnect(*, grant_id: int, actor: Any, now: Any) -> None:
-        from enrollments.operations import forget_tokens
-
-        asked.append(grant_id)
-        forget_tokens(grant_id=grant_id, actor=actor, now=now)
-
-    monkeypatch.setattr(vendor_session, "disconnect", disconnect)
+def given_back(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The tokens Carrier would be asked to forget."""
+    asked: list[str] = []
+    monkeypatch.setattr(vendor_session, "give_back", asked.append)
     return asked
 
 
@@ -263,7 +255,7 @@ def test_pause_and_resume(browser: Client, system: System, event: Event) -> None
 
 
 def test_withdraw_asks_once_and_destroys_the_tokens_with_the_last_system(
-    browser: Client, system: System, event: Event, revoked: list[int]
+    browser: Client, system: System, event: Event, given_back: list[str]
 ) -> None:
     enrollment = system.enrollments.get()
     address = f"/home/systems/{enrollment.pk}/withdraw/"
@@ -273,30 +265,34 @@ def test_withdraw_asks_once_and_destroys_the_tokens_with_the_last_system(
     done = text(browser.post(address, follow=True))
     assert "Downstairs has left Summer Peak. It gets no more events." in done
     assert "Our permission at Carrier is destroyed." in done
-    assert revoked == [system.grant_id]
+    assert given_back == ["refresh-token"]
     grant = CarrierGrant.objects.get()
     assert (grant.state, grant.access_sealed) == (GrantState.REVOKED, None)
     assert Consent.objects.filter(act=ConsentAct.WITHDRAWN).count() == 2
 
 
 def test_withdraw_of_one_of_two_keeps_the_permission(
-    browser: Client, system: System, revoked: list[int]
+    browser: Client, system: System, given_back: list[str]
 ) -> None:
     first = system.enrollments.get()
     second = cast.system(system.grant, "2319W005555", name="Upstairs")
     Enrollment.objects.create(
-        system=second, program=first.program, enrolled_at=MORNING, changed_at=MORNING
+        system=second,
+        program=first.program,
+        user=first.user,
+        enrolled_at=MORNING,
+        changed_at=MORNING,
     )
     assert "Your other systems stay as they are." in text(
         browser.get(f"/home/systems/{first.pk}/withdraw/")
     )
     browser.post(f"/home/systems/{first.pk}/withdraw/")
-    assert revoked == []
+    assert given_back == []
     assert CarrierGrant.objects.get().state == GrantState.ACTIVE
 
 
 def test_withdraw_says_what_carrier_already_has(
-    browser: Client, system: System, event: Event, revoked: list[int]
+    browser: Client, system: System, event: Event, given_back: list[str]
 ) -> None:
     become(event, delivery=Delivery.CONFIRMED)
     address = f"/home/systems/{system.enrollments.get().pk}/withdraw/"

@@ -267,7 +267,7 @@ def test_forgetting_destroys_the_sealed_columns_and_keeps_the_record(
     grant = link(hanna, tokens())
     system = cast.system(grant)
     enrollment = Enrollment.objects.create(
-        system=system, program=summer, enrolled_at=NOW, changed_at=NOW
+        system=system, program=summer, user=hanna, enrolled_at=NOW, changed_at=NOW
     )
     CarrierGrant.objects.update(state=state)
     operations.forget_tokens(grant_id=grant.pk, actor=HANNA, now=NOW)

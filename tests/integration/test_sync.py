@@ -67,6 +67,13 @@ def saved() -> tuple[int, int]:
     return Location.objects.count(), System.objects.count()
 
 
+def due_now(grant: CarrierGrant) -> None:
+    """As if the waiting were over."""
+    CarrierGrant.objects.filter(pk=grant.pk).update(
+        sync_due_at=timezone.now(), refresh_not_before=None
+    )
+
+
 def test_a_complete_home_is_saved(vendor: Vendor, big_home: dict[str, Any]) -> None:
     grant = connected(vendor, big_home)
     assert tasks.due() == [grant.pk]
@@ -94,7 +101,9 @@ def test_a_complete_home_is_saved(vendor: Vendor, big_home: dict[str, Any]) -> N
         assert 50 < system.indoor_f < 100
         assert (system.read_at, system.location_id) == (NOW, location.pk)
     grant.refresh_from_db()
-    assert (grant.synced_at, grant.sync_due_at, grant.sync_trouble) == (NOW, None, "")
+    assert (grant.synced_at, grant.reading_asked_at, grant.sync_trouble) == (NOW, None, "")
+    assert grant.sync_due_at is not None
+    assert 19 * HOUR < grant.sync_due_at - timezone.now() < 29 * HOUR, "again in a day"
     assert tasks.due() == []
 
 
@@ -114,6 +123,7 @@ def test_while_carrier_is_down_it_is_tried_later_and_later(vendor: Vendor) -> No
     vendor.stop()
     waits = []
     for failures in (1, 2, 3):
+        due_now(grant)
         before = timezone.now()
         assert sync.read_home(grant.pk, now=NOW) is False
         grant.refresh_from_db()
@@ -149,6 +159,7 @@ def test_half_a_home_is_no_home(vendor: Vendor, big_home: dict[str, Any]) -> Non
     for failures, (kind, operation, how) in enumerate(HALVES, start=1):
         case = f"{kind} {operation}"
         fault(vendor, kind, operation, **how)
+        due_now(grant)
         assert sync.read_home(grant.pk, now=NOW) is False, case
         grant.refresh_from_db()
         assert saved() == (0, 0), case
@@ -156,6 +167,7 @@ def test_half_a_home_is_no_home(vendor: Vendor, big_home: dict[str, Any]) -> Non
         assert grant.sync_due_at is not None, case
         assert grant.sync_due_at > timezone.now(), case
     heal(vendor)
+    due_now(grant)
     assert sync.read_home(grant.pk, now=NOW) is True
     assert saved() == (1, len(big_home["systems"]))
 
@@ -167,6 +179,7 @@ def test_a_reading_that_fails_leaves_the_last_one_as_it_was(
     assert sync.read_home(grant.pk, now=NOW)
     before = list(System.objects.order_by("id").values())
     fault(vendor, "error_before", "GET config", skip=1)
+    due_now(grant)
     assert sync.read_home(grant.pk, now=NOW + HOUR) is False
     assert list(System.objects.order_by("id").values()) == before
     grant.refresh_from_db()
@@ -200,6 +213,7 @@ def test_a_refused_token_is_distrusted_then_renewed_and_the_home_is_read(
     old = bytes(grant.access_sealed or b"")
     assert old
 
+    due_now(grant)
     assert sync.read_home(grant.pk, now=NOW) is True
     assert asked(vendor, "/oauth/token") == 1
     grant.refresh_from_db()
@@ -231,8 +245,12 @@ def test_a_renewal_whose_answer_is_an_error_is_no_revocation(
     assert sync.read_home(grant.pk, now=NOW) is False
     grant.refresh_from_db()
     assert (grant.state, grant.sync_failures, saved()) == (GrantState.ACTIVE, 1, (0, 0))
+    assert grant.refresh_not_before is not None
     heal(vendor)
+    due_now(grant)
     assert sync.read_home(grant.pk, now=NOW) is True
+    grant.refresh_from_db()
+    assert grant.refresh_not_before is None
 
 
 def test_a_token_that_cannot_be_opened_is_never_sent(
@@ -246,28 +264,7 @@ def test_a_token_that_cannot_be_opened_is_never_sent(
     )
     assert sync.read_home(grant.pk, now=NOW) is False
     assert (vendor.entries(), saved()) == ([], (0, 0))
+    due_now(grant)
     assert sync.read_home(grant.pk, now=NOW) is False, "nor does its renewal open"
     grant.refresh_from_db()
     assert (grant.state, vendor.entries()) == (GrantState.NEEDS_RELINK, [])
-
-
-def test_disconnecting_destroys_the_tokens_here_and_at_carrier(
-    vendor: Vendor, big_home: dict[str, Any]
-) -> None:
-    grant = connected(vendor, big_home)
-    assert vendor.admin("GET", "counts")["consents"]["standing"] == 1
-    vendor_session.disconnect(grant_id=grant.pk, actor=Actor("user:hanna"), now=NOW)
-    grant.refresh_from_db()
-    assert (grant.state, grant.access_sealed, grant.refresh_sealed) == ("REVOKED", None, None)
-    assert asked(vendor, "/oauth/revoke") == 1
-    assert vendor.admin("GET", "counts")["consents"]["standing"] == 0
-
-
-def test_disconnecting_counts_here_even_while_carrier_is_down(
-    vendor: Vendor, big_home: dict[str, Any]
-) -> None:
-    grant = connected(vendor, big_home)
-    vendor.stop()
-    vendor_session.disconnect(grant_id=grant.pk, actor=Actor("user:hanna"), now=NOW)
-    grant.refresh_from_db()
-    assert (grant.state, grant.access_sealed, grant.refresh_sealed) == ("REVOKED", None, None)
