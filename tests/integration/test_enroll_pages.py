@@ -392,6 +392,7 @@ def test_check_again_makes_the_reading_due(reading: CarrierGrant, browser: Clien
     assert browser.post(JOIN + "check/")["Location"] == JOIN
     reading.refresh_from_db()
     assert reading.sync_due_at is not None
+    assert reading.reading_asked_at == reading.sync_due_at
     assert browser.get(JOIN + "check/").status_code == 405
 
 
@@ -404,6 +405,20 @@ def test_lost_permission_asks_to_connect_again(program: Any, hanna: User, browse
 
 
 # --- choose -----------------------------------------------------------------------------------
+def test_only_a_reading_somebody_waits_for_shows_as_one(ready: System, browser: Client) -> None:
+    """Homes are read again every day; nobody has to watch that."""
+    CarrierGrant.objects.update(sync_due_at=timezone.now() + timedelta(days=1))
+    assert 'id="checking"' not in text(browser.get(JOIN))
+    CarrierGrant.objects.update(sync_due_at=timezone.now())
+    assert 'id="checking"' not in text(browser.get(JOIN))
+    browser.post(JOIN + "check/")
+    assert 'id="checking"' in text(browser.get(JOIN))
+    poll = browser.get(JOIN + "?failures=0", headers={"HX-Request": "true"})
+    assert poll.status_code == 204
+    CarrierGrant.objects.update(state=GrantState.NEEDS_RELINK)
+    assert 'id="checking"' not in text(browser.get(JOIN))
+
+
 @pytest.fixture
 def ready(program: Any, hanna: User) -> System:
     cast.agreement(hanna, program)

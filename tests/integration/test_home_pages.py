@@ -5,16 +5,20 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
 from base import clock
 from dr_events import operations
 from dr_events.models import Dispatch, Event, OptOut
 from dr_events.states import Delivery, Participation, Reason
+from enrollments import operations as homes
 from enrollments import vendor_session
 from enrollments.models import CarrierGrant, Consent, Enrollment, System
 from enrollments.states import ConsentAct, EnrollmentState, GrantState
 from people.models import User
+from people.operations import Actor
 from tests import cast
 from tests.cast import MORNING
 
@@ -336,7 +340,69 @@ def test_strangers_sign_in_and_staff_are_refused(address: str) -> None:
 
 def test_an_event_that_is_called_off_says_so_at_once(browser: Client, event: Event) -> None:
     """Cancelled before it was sent."""
-    from people.operations import Actor
-
     operations.cancel(event_id=event.pk, actor=Actor("user:test"), now=MORNING)
     assert "called it off." in text(browser.get(HOME))
+
+
+# --- who had joined ---------------------------------------------------------------------------
+def test_the_next_owner_of_a_wall_control_sees_nothing_of_the_time_before(
+    browser: Client, hanna: User, system: System, event: Event, given_back: list[str]
+) -> None:
+    row = in_the_past(event, delivery=Delivery.CONFIRMED, participation=Participation.COMPLETED)
+    enrollment = system.enrollments.get()
+    browser.post(f"/home/systems/{enrollment.pk}/withdraw/")
+    otto = cast.homeowner("otto@home.example")
+    grant = cast.grant(otto)
+    homes.save_home(
+        grant=grant,
+        locations=[{"carrier_id": "1"}],
+        systems=[{"serial": system.serial, "location": "1", "name": "Den"}],
+        now=MORNING,
+        real_now=MORNING,
+    )
+    system.refresh_from_db()
+    assert system.grant_id == grant.pk
+    theirs = Client()
+    theirs.force_login(otto)
+    assert "Hot afternoon" not in text(theirs.get(HOME))
+    assert theirs.get(f"/home/events/{row.pk}/opt-out/").status_code == 404
+    for act in ("pause", "resume", "withdraw"):
+        assert theirs.post(f"/home/systems/{enrollment.pk}/{act}/").status_code == 404
+
+    cast.agreement(otto, enrollment.program)
+    homes.enroll(
+        user=otto,
+        program=enrollment.program,
+        system_ids=[system.pk],
+        actor=Actor("user:otto"),
+        now=MORNING,
+    )
+    page = text(theirs.get(HOME))
+    assert "Den" in page
+    assert "Hot afternoon" not in page
+    assert "15 of 15" in page, "nor what was used before"
+    assert "Hot afternoon" in text(browser.get(HOME)), "who was there still sees it"
+
+
+def test_pages_ask_no_more_often_when_there_are_more_events(
+    browser: Client, system: System, event: Event
+) -> None:
+    def questions() -> int:
+        with CaptureQueriesContext(connection) as asked:
+            assert "Hot afternoon" in text(browser.get(HOME))
+        return len(asked)
+
+    browser.get(HOME)
+    before = questions()
+    row = Dispatch.objects.get()
+    for number in range(1, 9):
+        day = timedelta(days=number if number % 2 else -number)
+        event.pk = None
+        event.starts_at, event.ends_at = event.starts_at + day, event.ends_at + day
+        event.wire_id = f"{number:08d}"
+        event.save(force_insert=True)
+        row.pk, row.event = None, event
+        row.window = (event.starts_at, event.ends_at)
+        row.save(force_insert=True)
+    assert Dispatch.objects.count() == 9
+    assert questions() == before
