@@ -22,6 +22,7 @@ from enrollments.api.fields import Moment, Number, Text, Whole, number, utc
 from enrollments.api.views import granted_program
 from enrollments.api.who import EVENTS, READ
 from enrollments.models import Program
+from people.access import address_of
 from people.operations import Actor
 
 # What each response reads; anything beside it would be sent to the home unread and unchecked.
@@ -186,7 +187,7 @@ def _left_out(counts: Iterable[tuple[Reason, int]]) -> list[dict[str, Any]]:
 
 
 def _actor(request: Request) -> Actor:
-    return Actor.partner(desk.partner(request).client_id, request.META.get("REMOTE_ADDR"))
+    return Actor.partner(desk.partner(request).client_id, address_of(request))
 
 
 def _find(request: Request, event_id: str) -> Event:

@@ -20,12 +20,12 @@ def sign_in(who: Visitor, stack: Stack, email: str = environment.OPERATOR) -> No
 
 
 def fill_in(who: Visitor, day: date, name: str) -> None:
-    """The designer for 3 to 5 pm and three degrees; nothing pressed yet."""
+    """The designer for 3 to 4 pm and three degrees; nothing pressed yet."""
     page = who.page
     page.get_by_label("Name").fill(name)
     page.get_by_label("Date").fill(day.isoformat())
     page.get_by_label("Start", exact=True).fill("15:00")
-    page.get_by_label("End", exact=True).fill("17:00")
+    page.get_by_label("End", exact=True).fill("16:00")
     page.get_by_label("Move the setpoint by", exact=True).check()
     page.get_by_label("Move the setpoint by (°F)").fill("3")
 
@@ -137,7 +137,7 @@ def test_an_event_is_watched_from_plan_to_results(
         who.look("board-running", "light", "dark")
         home.go("/home/")
         home.look("home-running")
-        over = start + timedelta(hours=2, minutes=11)
+        over = start + timedelta(hours=1, minutes=11)
         stack.wait(lambda: clock.now(stack.house.clock_file) >= over, "the end of the event")
     finally:
         clock.set_rate(stack.house.clock_file, 1.0)

@@ -139,6 +139,7 @@ def story(
     vendor.at(SEND_AT)
     homes.ask_for_sync(user=User.objects.get(grants__systems__serial=serials[0]), real_now=_real())
     CarrierGrant.objects.update(access_expires_at=_real() + timedelta(minutes=2))
+    Event.objects.update(read_back_due_at=SEND_AT)  # so that every kind of ring is rung at once
     assert tasks.ring_due() >= 4
     bodies = _bodies(broker)
     fault = {"kind": "unauthorized", "match": {"operation": "POST utility_events"}, "count": 1}
