@@ -20,6 +20,7 @@ from portal.demo.house import House, open_house
 from portal.demo.people import Household, Joined, households, join_all
 from portal.demo.processes import Supervisor
 from portal.demo.report import SENT, UNDECIDED
+from portal.embedded import spare_port
 
 HOMES = 20
 SPARE = 10  # homes nobody enrols beforehand: for tests that walk in themselves
@@ -125,7 +126,8 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     root: Path = tmp_path_factory.mktemp("stack")
     (root / ".offpeak").mkdir(mode=0o711)
     with Supervisor(root / ".offpeak" / "logs") as parts:
-        ports = environment.pick_ports()
+        # Not the demo's own ports: it may be up on this machine, or about to be.
+        ports = environment.Ports(spare_port(), spare_port(), ())
         house = open_house(
             parts, root, ports, homes=HOMES + SPARE, keep=False, say=lambda words: None
         )

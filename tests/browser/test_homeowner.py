@@ -96,6 +96,7 @@ def test_saying_no_at_carrier_keeps_nothing_and_can_be_mended(stack: Stack, phon
         who.go("/connect/callback/?code=made-up&state=made-up")
         who.reads("We cannot use this answer from Carrier")
     who.press(who.link("See the programs"))
+    who.reads("Use a little less when it matters most")
     who.go(JOIN)
     who.reads("Connect your Carrier account")
     to_consent(who, home)

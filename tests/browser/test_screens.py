@@ -88,6 +88,7 @@ def test_pages_for_anybody(desktop: Arrive) -> None:
     who.page.get_by_label("Email").fill("nobody@homes.example")
     who.page.get_by_label("Password", exact=True).fill("not the one")
     who.press(who.button("Sign in"))
+    expect(who.page.get_by_role("alert")).to_be_visible()
     shoot(who, "sign-in-refused")
 
 
@@ -99,8 +100,10 @@ def test_pages_of_joining(stack: Stack, desktop: Arrive) -> None:
     agree(who)
     shoot(who, "join-2-connect")
     who.press(who.button("Connect to Carrier"))
+    who.reads("Sign in")
     shoot(who, "carrier-1-sign-in")
     who.page.go_back()
+    who.reads("Connect your Carrier account")
     to_consent(who, home)
     shoot(who, "carrier-2-allow")
     down = {"kind": "error_before", "match": {"user": home.carrier_username}, "status": 503}
@@ -150,9 +153,11 @@ def test_pages_of_an_event(stack: Stack, desktop: Arrive) -> None:
     tour(who, [("today-next", "/console/"), ("board-1-scheduled", board)])
     tour(home, [("home-planned", "/home/")])
     home.press(home.page.get_by_role("link", name="Say no to this event").first)
+    home.reads("Say no to Peak on the feeders?")
     shoot(home, "say-no")
     home.go("/home/")
     home.press(home.page.get_by_role("link", name="Leave the program").first)
+    home.reads(re.compile("^Leave Summer Peak"))
     shoot(home, "leave")
 
     send(who, stack, day, stack.enrolled)

@@ -9,13 +9,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, expect
 
 ARTIFACTS = Path(__file__).parents[1] / "artifacts"
-RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21aa", "wcag22aa"], "resultTypes": ["violations"]}
+RULES: dict[str, Any] = {
+    "runOnly": ["wcag2a", "wcag2aa", "wcag21aa", "wcag22aa"],
+    "resultTypes": ["violations"],
+}
+# In the dark only the colors differ.
+COLORS = {"runOnly": {"type": "rule", "values": ["color-contrast"]}, "resultTypes": ["violations"]}
 Scheme = Literal["light", "dark"]
 PHONE, DESKTOP = (390, 844), (1440, 900)
 WATCH_POLICY = """
@@ -107,7 +112,9 @@ class Visitor:
             width = self.page.viewport_size["width"] if self.page.viewport_size else 0
             self.picture(f"{name}-{width}-{scheme}")
             if axe:
-                self.ask_axe(f"{name} at {width} in {scheme}")
+                self.ask_axe(
+                    f"{name} at {width} in {scheme}", COLORS if scheme == "dark" else RULES
+                )
             self.measure(f"{name} at {width}")
         assert not self.troubles, self.troubles
 
@@ -116,8 +123,8 @@ class Visitor:
         self.page.screenshot(path=path, full_page=True)
         return path
 
-    def ask_axe(self, where: str) -> None:
-        found = Axe().run(self.page, options=RULES).response["violations"]
+    def ask_axe(self, where: str, rules: dict[str, Any] = RULES) -> None:
+        found = Axe().run(self.page, options=rules).response["violations"]
         words = [
             f"{rule['id']}: {node['target']} {node['failureSummary']}"
             for rule in found
