@@ -24,10 +24,6 @@ month_day = RegexValidator(
 )
 
 
-def every_day() -> list[int]:
-    return [0, 1, 2, 3, 4, 5, 6]
-
-
 def weekdays() -> list[int]:
     return [0, 1, 2, 3, 4]
 

@@ -9,7 +9,7 @@ from django.db import connection
 from django.db.models import Q
 from django.db.models.functions import Now
 
-from dr_events.models import Control, Dispatch, Event
+from dr_events.models import Dispatch, Event
 from dr_events.states import OPEN, Delivery, EventState
 from enrollments.models import CarrierGrant
 from enrollments.states import GrantState
@@ -80,10 +80,6 @@ def events_to_read_back(*, now: datetime) -> list[int]:
         .order_by("read_back_due_at")
         .values_list("id", flat=True)
     )
-
-
-def is_stopped() -> bool:
-    return Control.objects.filter(id=1, stopped=True).exists()
 
 
 def stop_signals(*, event_id: int) -> tuple[bool, bool, frozenset[int]]:

@@ -72,7 +72,6 @@ def open_house(
     say("Bringing the database up to date.")
     manage = [sys.executable, "manage.py"]
     parts.run("migrate", [*manage, "migrate", "--noinput"], env)
-    parts.run("migrate", [*manage, "createcachetable"], env)
     utility = ["demo_utility", "--password", kept.console_password]
     parts.run("migrate", [*manage, *utility], env)
     partner = _partner(parts, state, manage, env)
