@@ -36,6 +36,7 @@ def environment() -> dict[str, str]:
         "EMAIL_URL": "memorymail://",
         "DEFAULT_FROM_EMAIL": "Offpeak <hello@utility.example>",
         "UTILITY_NAME": "Prairie Light",
+        "WITNESS_FILE": "",
         "IDP_OIDC_PRIVATE_KEY": rsa.generate_private_key(public_exponent=65537, key_size=2048)
         .private_bytes(
             serialization.Encoding.PEM,

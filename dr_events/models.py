@@ -17,6 +17,7 @@ from dr_events.states import (
     OptOutVia,
     Participation,
     Reason,
+    Recall,
     Response,
 )
 from enrollments.models import Enrollment, Program, System
@@ -34,6 +35,8 @@ class Event(models.Model):
     modification = models.PositiveIntegerField(default=0)
     state = models.CharField(max_length=12, choices=EventState, default=EventState.DRAFT)
     version = models.PositiveIntegerField(default=1, help_text="For optimistic locking.")
+    # The program's limits this event was last checked against (queries.work.LIMITS_MARK).
+    limits_mark = models.CharField(max_length=32, blank=True, editable=False)
     starts_at = models.DateTimeField()
     ends_at = models.DateTimeField()
     response = models.CharField(max_length=10, choices=Response, default=Response.CUSTOMER)
@@ -119,6 +122,8 @@ class Dispatch(models.Model):
     claim = models.BigIntegerField(default=0)
     lease_until = models.DateTimeField(null=True)
     attempts = models.PositiveSmallIntegerField(default=0)
+    # Senders that died with this row in their hands, since the last result.
+    orphaned = models.PositiveSmallIntegerField(default=0, db_default=0)
     renewals = models.PositiveSmallIntegerField(default=0)
     not_before = models.DateTimeField(null=True, help_text="Real time of the next try or look.")
     absent_reads = models.PositiveSmallIntegerField(default=0)
@@ -129,6 +134,8 @@ class Dispatch(models.Model):
     accepted_at = models.DateTimeField(null=True, help_text="Real time of the 200.")
     confirmed_at = models.DateTimeField(null=True, help_text="Business time it was first listed.")
     opted_out_at = models.DateTimeField(null=True)
+    recall = models.CharField(max_length=10, choices=Recall, blank=True, db_default="")
+    recall_at = models.DateTimeField(null=True, help_text="Real time the recall was taken.")
     seen_active_at = models.DateTimeField(null=True, help_text="Business time, last seen active.")
     read_at = models.DateTimeField(null=True, help_text="Business time of the last look.")
 
@@ -197,7 +204,7 @@ class OptOut(models.Model):
 
 
 class Control(models.Model):
-    """One row: may anything be sent at all?
+    """One row: may anything be sent at all? (queries.work.HELD)
 
     ``UPDATE dr_events_control SET stopped = true`` is the emergency stop; pages, a command and
     this line all do the same.
@@ -207,6 +214,27 @@ class Control(models.Model):
     stopped_at = models.DateTimeField(null=True)
     stopped_by = models.CharField(max_length=120, blank=True)
     why = models.CharField(max_length=200, blank=True)
+    # The circuit to Carrier: open from here on, until somebody has looked and closes it.
+    broken_at = models.DateTimeField(null=True)
+    broken_why = models.CharField(max_length=200, blank=True)
+    mended_at = models.DateTimeField(null=True, help_text="Real time; counted from here.")
+    # This database is older than one a worker knew (dispatch.witness), until somebody releases.
+    restored_at = models.DateTimeField(null=True)
+    restored_why = models.CharField(max_length=200, blank=True)
+    heartbeat = models.BigIntegerField(default=0)
+    # Real time a home's list last showed one of our events: only then is "not listed" a proof.
+    listed_at = models.DateTimeField(null=True)
 
     class Meta:
         constraints = [models.CheckConstraint(condition=Q(id=1), name="only_one_control_row")]
+
+
+class Pause(models.Model):
+    """Carrier said "not now" (429): nothing is sent with this permission before ``until``.
+
+    Grant 0 stands for all of them. A table of its own: the grant's row is locked while its token
+    is renewed, and a wave must not wait for that.
+    """
+
+    grant_id = models.BigIntegerField(primary_key=True)
+    until = models.DateTimeField(help_text="Real time.")

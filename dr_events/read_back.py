@@ -11,8 +11,10 @@ from carrier import documents, wire
 from carrier.fanout import Answer, Outcome
 from carrier.parsing import parse
 from dr_events import operations, queries
+from dr_events.dispatch import vendor
 from dr_events.dispatch.looking import BATCH, Listing, Lookout, Seen, find
 from dr_events.queries.work import Sending, Watched
+from dr_events.rules import outcomes
 from dr_events.rules import participation as rules
 from dr_events.states import EventState, Participation
 from enrollments.sync import indoor_f
@@ -72,22 +74,36 @@ def _set_next(event: Sending, due: datetime, now: datetime) -> None:
 
 def _save(done: Sequence[Seen], event: Sending, now: datetime) -> None:
     looks, samples = [], []
+    telling = _absence_tells(event, now)
     for seen in done:
         status = _status(seen.status)
         if status is not None:
             samples.append(_sample(seen.row.id, status))
-        looks.append(_look(seen, event, status, now))
-    operations.save_looks(looks=looks, samples=samples, now=now)
+        looks.append(_look(seen, event, status, now, telling))
+    operations.save_looks(
+        looks=looks,
+        samples=samples,
+        quiet=vendor.quiet_time(),
+        absent_needed=outcomes.PROOF_AFTER_SILENCE,
+        now=now,
+    )
+
+
+def _absence_tells(event: Sending, now: datetime) -> bool:
+    """May an event that is in no list be taken for one that never arrived? Not once it is over: a
+    list need not show the past."""
+    never = settings.CARRIER_RESEND_AFTER_UNKNOWN == "never"
+    return not never and now < event.ends_at and queries.work.list_is_proven()
 
 
 def _look(
-    seen: Seen, event: Sending, status: documents.Status | None, now: datetime
+    seen: Seen, event: Sending, status: documents.Status | None, now: datetime, telling: bool
 ) -> operations.Look:
     """A list that could not be read leaves participation as it was; the home was looked at."""
     listing, found = find(seen.list, event)
     before = Participation(seen.row.participation)
     if listing is Listing.UNREADABLE:
-        return operations.Look(seen.row.id, before, False, None, False)
+        return operations.Look(seen.row.id, before, False, False, None, False)
     verdict = rules.verdict(
         before,
         _sight(found, status),
@@ -101,6 +117,7 @@ def _look(
         id=seen.row.id,
         participation=verdict,
         listed=found is not None,
+        missing=telling and listing is Listing.ABSENT,
         opted_out_at=opted.isoformat() if opted else None,
         active=verdict == Participation.ACTIVE,
     )

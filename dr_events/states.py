@@ -36,10 +36,11 @@ EVENT_MOVES = {
 class Delivery(ColoredChoices):
     """
     PLANNED -> SENDING -> ACCEPTED -> CONFIRMED (seen in a GET)
+       |          |          |-> UNSURE (in no list, long after its 200)
        |          |-> UNSURE -> (GET decides) -> CONFIRMED | PLANNED | EXPIRED
        |          |-> PLANNED (provably nothing left the building, or the token must be renewed)
        |          |-> REJECTED (400) | UNAUTHORIZED (401 and no renewal) | FORBIDDEN (403)
-       |          |-> GONE (404) | FAILED (405, 406: our mistake)
+       |          |-> GONE (404) | FAILED (405, 406: our mistake; or its senders keep dying)
        |-> WITHHELD (control group) | SKIPPED (its reason) | EXPIRED (too late) | CANCELLED
     """
 
@@ -64,6 +65,8 @@ DELIVERY_MOVES = {
         Delivery.SENDING,
         Delivery.SKIPPED,
         Delivery.UNAUTHORIZED,
+        Delivery.FAILED,
+        Delivery.UNSURE,
         Delivery.EXPIRED,
         Delivery.CANCELLED,
     },
@@ -80,7 +83,7 @@ DELIVERY_MOVES = {
         Delivery.EXPIRED,
     },
     Delivery.UNSURE: {Delivery.CONFIRMED, Delivery.PLANNED, Delivery.EXPIRED},
-    Delivery.ACCEPTED: {Delivery.CONFIRMED},
+    Delivery.ACCEPTED: {Delivery.CONFIRMED, Delivery.UNSURE},
     **{
         final: set()
         for final in (
@@ -111,6 +114,20 @@ FAILURES = frozenset(
         Delivery.EXPIRED,
     }
 )
+
+
+class Recall(ColoredChoices):
+    """Taking back what Carrier has: of a cancelled event, or of one home that said no.
+
+    NONE -> ASKED (Carrier took the cancellation) -> RECALLED (its list shows so) | CANNOT
+    Only where the vendor can cancel at all (CARRIER_CANCEL); elsewhere nothing is asked, and what
+    was sent is shown as "cannot be recalled".
+    """
+
+    NONE = "", "secondary", ""
+    ASKED = "ASKED", "yellow", "Carrier was asked to take it back"
+    RECALLED = "RECALLED", "secondary", "Taken back"
+    CANNOT = "CANNOT", "red", "Cannot be recalled"
 
 
 class Participation(ColoredChoices):
@@ -145,6 +162,7 @@ class Reason(ColoredChoices):
     WEEK_CAP = "WEEK_CAP", "yellow", "Most events a week reached"
     SEASON_CAP = "SEASON_CAP", "yellow", "Most events a season reached"
     REST = "REST", "yellow", "Not enough rest since the last event"
+    LIMITS = "LIMITS", "yellow", "Outside the program's limits as they are now"
     CONTROL_GROUP = "CONTROL_GROUP", "secondary", "Held out for comparison"
     TOO_LATE = "TOO_LATE", "yellow", "Too little of the event was left"
     EVENT_CANCELLED = "EVENT_CANCELLED", "secondary", "The event was cancelled"

@@ -40,6 +40,11 @@ def read_back(*, event_id: int, **_: Any) -> None:
 
 
 @shared_task
+def take_back(*, event_id: int, **_: Any) -> None:
+    dispatch.take_back(event_id)
+
+
+@shared_task
 def sweep(**_: Any) -> None:
     """Beat's tick."""
     ring_due()
@@ -60,6 +65,8 @@ def due() -> list[Ring]:
     for event_id in queries.work.events_to_send(now=now):
         rings += [Ring(send, {"event_id": event_id})] * settings.STREAMS_PER_EVENT
         rings.append(Ring(prove, {"event_id": event_id}))
+    for event_id in queries.work.events_to_take_back(now=now):
+        rings.append(Ring(take_back, {"event_id": event_id}))
     for event_id in queries.work.events_to_read_back(now=now):
         rings.append(Ring(read_back, {"event_id": event_id}))
     return rings + [Ring(homes.read_home, {"grant_id": grant}) for grant in homes.due()]
@@ -78,6 +85,7 @@ def ring_due() -> int:
 
     When the broker does not answer, the work is done right here: Redis is only the bell.
     """
+    dispatch.witness.look()
     rings = due()
     broker = True
     for ring in rings:

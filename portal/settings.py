@@ -171,6 +171,12 @@ CARRIER_LATE_EFFECT_S = env.float("CARRIER_LATE_EFFECT_S", default=30.0)
 CARRIER_RESEND_AFTER_UNKNOWN = read.one_of(
     "CARRIER_RESEND_AFTER_UNKNOWN", ("never", "after_proof", "free"), default="after_proof"
 )
+# none | modification: can an event be taken back by POSTing it again as cancelled, one modification
+# on? Not public. With "none" what was sent is shown as "cannot be recalled".
+CARRIER_CANCEL = read.one_of("CARRIER_CANCEL", ("none", "modification"), default="none")
+# A note about the database, kept outside of it on each machine that sends, so that one restored
+# from a backup is noticed before anything is sent (docs/running.md). Empty: nothing is noticed.
+WITNESS_FILE = env("WITNESS_FILE", default=str(BASE_DIR / ".offpeak" / "witness.json"))
 # Business time between two looks at a home during an event, in seconds.
 READ_BACK_EVERY_S = env.float("READ_BACK_EVERY_S", default=300.0)
 # Real seconds a claimed row belongs to its sender.
@@ -251,7 +257,8 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
 }
 # Sending and looking have a queue of their own; all else goes to the default one.
 CELERY_TASK_ROUTES = {
-    f"dr_events.tasks.{name}": {"queue": "dispatch"} for name in ("send", "prove", "read_back")
+    f"dr_events.tasks.{name}": {"queue": "dispatch"}
+    for name in ("send", "prove", "take_back", "read_back")
 }
 CELERY_RESULT_BACKEND = None
 CELERY_TASK_IGNORE_RESULT = True

@@ -46,6 +46,7 @@ def settings_environment() -> dict[str, str]:
         "EMAIL_URL": "memorymail://",
         "DEFAULT_FROM_EMAIL": "Prairie Light <hello@prairielight.example>",
         "UTILITY_NAME": "Prairie Light",
+        "WITNESS_FILE": "",
         "IDP_OIDC_PRIVATE_KEY": private_key(),
     }
 

@@ -6,15 +6,14 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from django.conf import settings
-from django.utils import timezone
 
 from base import clock
 from carrier import wire
 from carrier.fanout import Answer, Channel, Outcome, Outgoing
 from dr_events.dispatch import vendor
+from dr_events.dispatch.news import News
 from dr_events.queries.work import Sending, Watched
 from enrollments import operations as homes
-from enrollments.operations.distrusting import distrust_tokens
 from enrollments.tokens import CannotOpen
 
 BATCH = 500
@@ -67,7 +66,7 @@ class Lookout:
                 done = [seen for answer in self._answers(channel) if (seen := self._take(answer))]
                 if done:
                     yield done
-                    _distrust_refused(done)
+                    _news(done).pass_on()
         finally:
             channel.close()
 
@@ -112,14 +111,13 @@ class Lookout:
         return self._waiting.pop(abs(answer.key)) if seen.wanted == 0 else None
 
 
-def _distrust_refused(done: list[Seen]) -> None:
-    refused = {
-        seen.row.grant_id: bytes(seen.row.sealed)
-        for seen in done
-        if seen.list is not None and seen.list.status == 401
-    }
-    if refused:
-        distrust_tokens(refused=refused, real_now=timezone.now())
+def _news(done: list[Seen]) -> News:
+    news = News()
+    for seen in done:
+        for answer in (seen.list, seen.status):
+            if answer is not None:
+                news.note(answer, seen.row.grant_id, seen.row.sealed)
+    return news
 
 
 def find(answer: Answer | None, event: Sending) -> tuple[Listing, wire.ListedEvent | None]:
@@ -131,17 +129,27 @@ def find(answer: Answer | None, event: Sending) -> tuple[Listing, wire.ListedEve
         ours = wire.decode(event.message, event.content_type)[0]
     except ValueError:
         return Listing.UNREADABLE, None
-    for one in listed:
-        if one.event_id == event.wire_id or one.fingerprint == ours.fingerprint:
-            return Listing.FOUND, one
+    matches = [
+        one
+        for one in listed
+        if one.event_id == event.wire_id or one.fingerprint == ours.fingerprint
+    ]
+    if matches:
+        # Of several, the one that will still be felt: a cancellation may be listed beside it.
+        return Listing.FOUND, next((one for one in matches if is_live(one)), matches[0])
     if any(_covers(one, event) for one in listed):
         return Listing.UNCLEAR, None
     return Listing.ABSENT, None
 
 
+def is_live(one: wire.ListedEvent) -> bool:
+    """Will the home still feel it, or does it now?"""
+    return one.status not in ("cancelled", "completed")
+
+
 def _covers(one: wire.ListedEvent, event: Sending) -> bool:
     """Does this entry touch our event's time? One without times might."""
-    if one.status in ("cancelled", "completed"):
+    if not is_live(one):
         return False
     if one.start is None or one.end is None:
         return True

@@ -12,11 +12,17 @@ from dr_events.states import Response
 from people.operations import Actor
 
 
-def _message(event: Event) -> wire.Message:
+def take_back_message(event_id: int) -> wire.Message:
+    """The cancellation of a frozen event: the same event, one modification on (contract 4.6)."""
+    return _message(Event.objects.get(id=event_id), cancelled=True)
+
+
+def _message(event: Event, *, cancelled: bool = False) -> wire.Message:
     return wire.encode(
         DemandEvent(
             event_id=event.wire_id,
-            modification=event.modification,
+            modification=event.modification + cancelled,
+            cancelled=cancelled,
             kind="demand",
             level=2,
             price_cents=None,

@@ -8,7 +8,7 @@ from base import clock
 from dr_events import operations, queries
 from dr_events.dispatch import vendor
 from dr_events.dispatch.looking import BATCH, Listing, Lookout, Seen, find
-from dr_events.dispatch.wave import wait_asked_for
+from dr_events.dispatch.news import wait_asked_for
 from dr_events.queries.work import Sending, Watched
 from dr_events.rules import outcomes
 from dr_events.states import Delivery
@@ -48,21 +48,25 @@ def _look(event: Sending) -> int:
 
     looked = 0
     for done in Lookout(rows_after).groups():
-        now = clock.database_now()
-        operations.save_proofs(proofs=[_proof(seen, event, now) for seen in done], now=now)
+        now, proven = clock.database_now(), queries.work.list_is_proven()
+        proofs = [_proof(seen, event, now, proven) for seen in done]
+        operations.save_proofs(proofs=proofs, now=now)
         looked += len(done)
     return looked
 
 
-def _proof(seen: Seen, event: Sending, now: datetime) -> operations.Proof:
+def _proof(seen: Seen, event: Sending, now: datetime, proven: bool) -> operations.Proof:
     listing, _ = find(seen.list, event)
     row = seen.row
+    if listing is Listing.ABSENT and now >= event.ends_at:
+        listing = Listing.UNCLEAR  # it may have run, and be listed no longer
     if listing in (Listing.UNREADABLE, Listing.UNCLEAR):
         asked = wait_asked_for(seen.list) if seen.list else None
         wait = max(asked or 0.0, AFTER_NOTHING_S)
         return operations.Proof(row.id, Delivery.UNSURE, False, False, wait)
     state = outcomes.after_look(
         listed=listing is Listing.FOUND,
+        list_is_proven=proven,
         absent_reads=row.absent_reads + 1,
         absent_needed=row.absent_needed,
         resend=settings.CARRIER_RESEND_AFTER_UNKNOWN,

@@ -25,9 +25,9 @@ class Watch:
     event: Sending
     lease_s: float
     database_now: Callable[[], datetime]
-    stopped: bool = False
-    closed: bool = False
-    called_off: frozenset[int] = frozenset()
+    halt: str | None = None
+    said_no: frozenset[int] = frozenset()
+    paused: frozenset[int] = frozenset()
     too_late: bool = False
     _asked: float = -math.inf
     _leases: dict[int, float] = field(default_factory=dict)
@@ -37,9 +37,7 @@ class Watch:
         asked = time.monotonic()
         if asked < self._asked + LOOK_EVERY_S:
             return
-        self.stopped, self.closed, self.called_off = queries.work.stop_signals(
-            event_id=self.event.id
-        )
+        self.halt, self.said_no, self.paused = queries.work.stop_signals(event_id=self.event.id)
         self.too_late = self.database_now() >= self.event.last_send
         # By the moment of the question: a slow answer is an old answer.
         self._asked = asked
@@ -60,14 +58,14 @@ class Watch:
         time it looked, somebody else might be about to take it.
         """
         now = time.monotonic()
-        if self.stopped:
-            return "everything is stopped"
-        if self.closed:
-            return "the event was cancelled"
+        if self.halt:
+            return self.halt
         if self.too_late:
             return "too little of the event was left"
-        if row_id in self.called_off:
+        if row_id in self.said_no:
             return "the home said no"
+        if row_id in self.paused:
+            return "Carrier wants this home left alone"
         if now - self._leases.get(row_id, 0.0) > self.lease_s / 3:
             return "the claim grew old"
         if now > self._asked + TOO_OLD_S:

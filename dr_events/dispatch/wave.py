@@ -7,19 +7,17 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from django.conf import settings
-from django.utils import timezone
 
 from base import clock
-from carrier.errors import retry_after_seconds
 from carrier.fanout import Answer, Channel, Outcome, Outgoing
 from dr_events import operations, queries
-from dr_events.dispatch import vendor
+from dr_events.dispatch import vendor, witness
+from dr_events.dispatch.news import News, wait_asked_for
 from dr_events.dispatch.watch import Watch
 from dr_events.queries.work import Sending
 from dr_events.rules import outcomes
 from dr_events.states import Delivery
 from enrollments import operations as homes
-from enrollments.operations.distrusting import distrust_tokens
 from enrollments.tokens import CannotOpen
 from enrollments.vendor_session import config
 
@@ -37,9 +35,12 @@ def send_wave(event_id: int) -> int:
     Any number may run at once, in any process: streams are taken by a session lock, rows by a
     claim. Returns 0 when all streams are taken or nothing is due.
     """
+    witness.look()
     event = queries.work.sending(event_id)
     if event is None:
         return 0
+    if event.limits_changed:
+        operations.recheck_limits(event_id=event_id, now=clock.database_now())
     stream = operations.take_stream(event_id=event_id, streams=settings.STREAMS_PER_EVENT)
     if stream is None:
         return 0
@@ -86,23 +87,33 @@ class _Wave:
                 while more and self.channel.pending < low_water:
                     self.watch.refresh()
                     more = time.monotonic() < until and self._claim()
-                self.watch.refresh()
-                self._collect()
+                self._turn()
+            while time.monotonic() < until and self._claim(alone=True):
+                while self.channel.pending:
+                    self._turn()
         finally:
             self._finish()
         return self.answered
+
+    def _turn(self) -> None:
+        self.watch.refresh()
+        self._collect()
 
     def _collect(self, wait_s: float = 0.1) -> None:
         self.unsaved += self.channel.collect(at_most=SAVE_ROWS, wait_s=wait_s)
         if self.unsaved:
             self._save(self.unsaved)
 
-    def _claim(self) -> bool:
-        """Claim and queue the next rows; false when nothing is due."""
+    def _claim(self, *, alone: bool = False) -> bool:
+        """Claim and queue the next rows; false when nothing is due.
+
+        ``alone``: the next one of those whose senders kept dying (operations.claim).
+        """
         claimed = operations.claim(
             event_id=self.event.id,
-            after=self.after,
-            limit=CLAIM_ROWS,
+            after=0 if alone else self.after,
+            limit=1 if alone else CLAIM_ROWS,
+            alone=alone,
             lease=timedelta(seconds=settings.LEASE_S),
             token_margin=vendor.TOKEN_MARGIN,
             last_send=self.event.last_send,
@@ -143,13 +154,12 @@ class _Wave:
 
     def _save(self, answers: list[Answer]) -> None:
         by_claim: dict[int, list[operations.Outcome]] = defaultdict(list)
-        refused: dict[int, bytes] = {}
+        news = News()
         quiet_s = vendor.quiet_time().total_seconds()
         for answer in answers:
             number, row = self.rows[answer.key]
             verdict = _verdict(answer, row, quiet_s)
-            if verdict.renew_token:
-                refused[row.grant_id] = bytes(row.sealed)
+            news.note(answer, row.grant_id, row.sealed, renew=verdict.renew_token)
             elapsed_ms = answer.elapsed_s * 1000
             by_claim[number].append(
                 _line(row.id, answer.outcome.name, answer.status, verdict, elapsed_ms)
@@ -158,9 +168,8 @@ class _Wave:
             self._store(number, lines)
         self.answered += len(answers)
         self.unsaved = []
-        # What was learnt is on disk first: this one can wait, or fail, without harm.
-        if refused:
-            distrust_tokens(refused=refused, real_now=timezone.now())
+        # What was learnt is on disk first: this can wait, or fail, without harm.
+        news.pass_on(self.event.id)
 
     def _store(self, number: int, lines: list[operations.Outcome]) -> None:
         saved = operations.save_outcomes(number=number, outcomes=lines)
@@ -209,13 +218,6 @@ def _verdict(answer: Answer, row: operations.Claimed, quiet_s: float) -> outcome
         quiet_s=quiet_s,
         detail=answer.error[:120],
     )
-
-
-def wait_asked_for(answer: Answer) -> float | None:
-    """Retry-After in seconds, where the answer carries one that makes sense."""
-    if answer.retry_after is None:
-        return None
-    return retry_after_seconds(answer.retry_after, timezone.now())
 
 
 def _says_error(body: bytes) -> bool:

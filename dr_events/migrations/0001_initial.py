@@ -30,6 +30,16 @@ class Migration(migrations.Migration):
                 ("stopped_at", models.DateTimeField(null=True)),
                 ("stopped_by", models.CharField(blank=True, max_length=120)),
                 ("why", models.CharField(blank=True, max_length=200)),
+                ("broken_at", models.DateTimeField(null=True)),
+                ("broken_why", models.CharField(blank=True, max_length=200)),
+                (
+                    "mended_at",
+                    models.DateTimeField(help_text="Real time; counted from here.", null=True),
+                ),
+                ("restored_at", models.DateTimeField(null=True)),
+                ("restored_why", models.CharField(blank=True, max_length=200)),
+                ("heartbeat", models.BigIntegerField(default=0)),
+                ("listed_at", models.DateTimeField(null=True)),
             ],
             options={
                 "constraints": [
@@ -38,6 +48,13 @@ class Migration(migrations.Migration):
                     )
                 ],
             },
+        ),
+        migrations.CreateModel(
+            name="Pause",
+            fields=[
+                ("grant_id", models.BigIntegerField(primary_key=True, serialize=False)),
+                ("until", models.DateTimeField(help_text="Real time.")),
+            ],
         ),
         migrations.CreateModel(
             name="Dispatch",
@@ -104,6 +121,7 @@ class Migration(migrations.Migration):
                             ("WEEK_CAP", "Most events a week reached"),
                             ("SEASON_CAP", "Most events a season reached"),
                             ("REST", "Not enough rest since the last event"),
+                            ("LIMITS", "Outside the program's limits as they are now"),
                             ("CONTROL_GROUP", "Held out for comparison"),
                             ("TOO_LATE", "Too little of the event was left"),
                             ("EVENT_CANCELLED", "The event was cancelled"),
@@ -114,6 +132,7 @@ class Migration(migrations.Migration):
                 ("claim", models.BigIntegerField(default=0)),
                 ("lease_until", models.DateTimeField(null=True)),
                 ("attempts", models.PositiveSmallIntegerField(default=0)),
+                ("orphaned", models.PositiveSmallIntegerField(db_default=0, default=0)),
                 ("renewals", models.PositiveSmallIntegerField(default=0)),
                 (
                     "not_before",
@@ -133,6 +152,24 @@ class Migration(migrations.Migration):
                     models.DateTimeField(help_text="Business time it was first listed.", null=True),
                 ),
                 ("opted_out_at", models.DateTimeField(null=True)),
+                (
+                    "recall",
+                    models.CharField(
+                        blank=True,
+                        choices=[
+                            ("", ""),
+                            ("ASKED", "Carrier was asked to take it back"),
+                            ("RECALLED", "Taken back"),
+                            ("CANNOT", "Cannot be recalled"),
+                        ],
+                        db_default="",
+                        max_length=10,
+                    ),
+                ),
+                (
+                    "recall_at",
+                    models.DateTimeField(help_text="Real time the recall was taken.", null=True),
+                ),
                 (
                     "seen_active_at",
                     models.DateTimeField(help_text="Business time, last seen active.", null=True),
@@ -217,6 +254,10 @@ class Migration(migrations.Migration):
                 (
                     "version",
                     models.PositiveIntegerField(default=1, help_text="For optimistic locking."),
+                ),
+                (
+                    "limits_mark",
+                    models.CharField(blank=True, editable=False, max_length=32),
                 ),
                 ("starts_at", models.DateTimeField()),
                 ("ends_at", models.DateTimeField()),

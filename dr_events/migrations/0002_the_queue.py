@@ -9,7 +9,8 @@ ALTER TABLE dr_events_dispatch SET (fillfactor = 50, autovacuum_vacuum_scale_fac
 -- Claim numbers: the fence and the key of the sender's session lock.
 CREATE SEQUENCE dr_events_claim;
 -- Always there, so that the emergency stop is one UPDATE from any SQL prompt.
-INSERT INTO dr_events_control (id, stopped, stopped_by, why) VALUES (1, false, '', '');
+INSERT INTO dr_events_control (id, stopped, stopped_by, why, broken_why, restored_why, heartbeat)
+VALUES (1, false, '', '', '', '', 0);
 """
 
 

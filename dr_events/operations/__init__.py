@@ -9,9 +9,18 @@ from dr_events.operations.delivering import (
     give_back,
     release,
     save_outcomes,
-    settle,
     take_round,
     take_stream,
+)
+from dr_events.operations.holding import (
+    close_circuit,
+    database_restored,
+    emergency_stop,
+    judge_circuit,
+    leave_alone,
+    lists_are_proven,
+    release_restored,
+    release_stop,
 )
 from dr_events.operations.planning import (
     Draft,
@@ -27,19 +36,19 @@ from dr_events.operations.planning import (
     submit,
     unsaved,
 )
+from dr_events.operations.rechecking import recheck_limits
 from dr_events.operations.responding import (
     Look,
     Proof,
     Sample,
     complete,
-    emergency_stop,
     opt_out,
     read_back_again,
-    release_stop,
     save_looks,
     save_proofs,
     stop_watching,
 )
+from dr_events.operations.settling import settle
 
 __all__ = [
     "Claim",
@@ -56,15 +65,22 @@ __all__ = [
     "cancel",
     "check",
     "claim",
+    "close_circuit",
     "complete",
+    "database_restored",
     "draft",
     "emergency_stop",
     "freeze_message",
     "give_back",
+    "judge_circuit",
+    "leave_alone",
     "limits_of",
+    "lists_are_proven",
     "opt_out",
     "read_back_again",
+    "recheck_limits",
     "release",
+    "release_restored",
     "release_stop",
     "save_looks",
     "save_outcomes",

@@ -13,6 +13,8 @@ from typing import Any
 import orjson
 from django.db import connection, transaction
 
+from dr_events.queries.holds import HELD, LIMITS_MARK
+
 # Advisory lock keys of claims: this prefix in the upper bits keeps them apart from other locks.
 _LOCK_SPACE = 0x0D << 56
 _STREAM_SPACE = 0x0E << 56
@@ -40,8 +42,8 @@ class Claim:
 
 
 # Every guard is asked again here, in the statement that hands a row out: the event, the time left,
-# the stop, consent, the permission and its token.
-_CLAIM = """
+# what holds everything back, the limits, consent, the permission, its token and its pause.
+_CLAIM = f"""
 WITH due AS (
     SELECT d.id, d.system_id, s.serial, g.id AS grant_id, g.access_sealed, g.seal_id
     FROM dr_events_dispatch d
@@ -54,7 +56,10 @@ WITH due AS (
       AND e.state = 'SCHEDULED' AND e.send_at <= %(now)s AND %(now)s < %(last_send)s
       AND n.state = 'ACTIVE' AND g.state = 'ACTIVE' AND g.access_sealed IS NOT NULL
       AND (g.access_expires_at IS NULL OR g.access_expires_at > clock_timestamp() + %(margin)s)
-      AND NOT EXISTS (SELECT 1 FROM dr_events_control WHERE stopped)
+      AND NOT EXISTS (SELECT 1 FROM dr_events_pause
+                      WHERE grant_id = g.id AND until > clock_timestamp())
+      AND e.limits_mark = {LIMITS_MARK} AND {HELD} IS NULL
+      AND (d.orphaned >= %(suspect)s) = %(alone)s
     ORDER BY d.system_id LIMIT %(limit)s
     FOR UPDATE OF d SKIP LOCKED
 )
@@ -64,7 +69,10 @@ SET delivery = 'SENDING', claim = %(claim)s, attempts = d.attempts + 1,
 FROM due WHERE d.id = due.id
 RETURNING d.id, d.system_id, due.serial, due.grant_id, due.access_sealed, due.seal_id,
     d.attempts, d.renewals
-"""
+"""  # noqa: S608 - constants; every value is a parameter
+
+# After this many dead senders a row is sent alone: whatever kills them takes no other row along.
+SUSPECT_AFTER = 2
 
 
 # The rows of an event are walked along its unique index, a page at a time. A planner without fresh
@@ -85,8 +93,11 @@ def claim(
     token_margin: timedelta,
     last_send: datetime,
     now: datetime,
+    alone: bool = False,
 ) -> Claim:
     """Hand out up to ``limit`` due rows with system_id above ``after``, in that order.
+
+    ``alone``: rows whose senders kept dying instead of all others; ask for one at a time.
 
     The session lock of the claim is taken before its rows are visible to anybody; ``release`` it
     when every outcome is saved. Must not run inside a longer transaction: intent first.
@@ -109,6 +120,8 @@ def claim(
             "margin": token_margin,
             "last_send": last_send,
             "now": now,
+            "alone": alone,
+            "suspect": SUSPECT_AFTER,
         }
         with transaction.atomic():
             cursor.execute(_IN_INDEX_ORDER)
@@ -161,6 +174,7 @@ SET delivery = o.delivery, http_status = o.http, trouble = o.trouble, lease_unti
     not_before = CASE WHEN o.wait_s > 0
         THEN clock_timestamp() + o.wait_s * interval '1 second' END,
     absent_needed = o.absent, absent_reads = 0, renewals = d.renewals + o.renew::int,
+    orphaned = 0,
     holds_slot = d.holds_slot AND o.delivery NOT IN
         ('REJECTED', 'UNAUTHORIZED', 'FORBIDDEN', 'GONE', 'FAILED')
 FROM o WHERE d.id = o.id AND d.claim = %(claim)s AND d.delivery = 'SENDING'
@@ -175,61 +189,6 @@ def save_outcomes(*, number: int, outcomes: Sequence[Outcome]) -> int:
         return cursor.rowcount
 
 
-# Business time after the end until which unsure rows are still looked up.
-GIVE_UP_AFTER = timedelta(hours=1)
-
-_SETTLE: dict[str, str] = {
-    # Consent or permission ended between the plan and now. Nothing was sent; nothing will be.
-    "left": """
-        UPDATE dr_events_dispatch d SET holds_slot = false,
-            delivery = CASE n.state WHEN 'ACTIVE' THEN 'UNAUTHORIZED' ELSE 'SKIPPED' END,
-            reason = CASE n.state WHEN 'ACTIVE' THEN 'NO_PERMISSION' ELSE n.state END,
-            trouble = CASE n.state WHEN 'ACTIVE' THEN 'Permission at Carrier is lost' ELSE '' END
-        FROM enrollments_enrollment n, enrollments_system s, enrollments_carriergrant g
-        WHERE d.event_id = %(event)s AND d.delivery = 'PLANNED' AND n.id = d.enrollment_id
-          AND s.id = d.system_id AND g.id = s.grant_id
-          AND (n.state <> 'ACTIVE' OR g.state <> 'ACTIVE')""",
-    "cancelled": """
-        UPDATE dr_events_dispatch d SET delivery = 'CANCELLED', reason = 'EVENT_CANCELLED',
-            holds_slot = false
-        WHERE d.event_id = %(event)s AND d.delivery = 'PLANNED' AND EXISTS
-            (SELECT 1 FROM dr_events_event WHERE id = %(event)s AND state = 'CANCELLED')""",
-    "late": """
-        UPDATE dr_events_dispatch d SET delivery = 'EXPIRED', reason = 'TOO_LATE',
-            holds_slot = false, trouble = 'Too little of the event was left'
-        WHERE d.event_id = %(event)s AND %(now)s >= %(last_send)s AND d.delivery = 'PLANNED'""",
-    # Nobody could find out: it may have run. The home's time stays taken.
-    "never_learned": """
-        UPDATE dr_events_dispatch d SET delivery = 'EXPIRED', reason = 'TOO_LATE',
-            trouble = 'Carrier never told whether it arrived'
-        WHERE d.event_id = %(event)s AND %(now)s >= %(give_up)s AND d.delivery = 'UNSURE'""",
-    # The homeowner's no reached a row that came back unsent.
-    "opted_out": """
-        UPDATE dr_events_dispatch d SET delivery = 'SKIPPED', reason = 'OPTED_OUT',
-            holds_slot = false, participation = 'OPTED_OUT_BEFORE'
-        WHERE d.event_id = %(event)s AND d.delivery = 'PLANNED' AND d.opted_out_at IS NOT NULL""",
-}
-
-
-@transaction.atomic
-def settle(
-    *, event_id: int, last_send: datetime, ends_at: datetime, now: datetime
-) -> dict[str, int]:
-    """Close every unsent row that may not be sent any more, each with its reason."""
-    values: dict[str, Any] = {
-        "event": event_id,
-        "last_send": last_send,
-        "give_up": ends_at + GIVE_UP_AFTER,
-        "now": now,
-    }
-    counts = {}
-    with connection.cursor() as cursor:
-        for name, statement in _SETTLE.items():
-            cursor.execute(statement, values)
-            counts[name] = cursor.rowcount
-    return counts
-
-
 _ORPHANS = """
 SELECT DISTINCT claim FROM dr_events_dispatch
 WHERE event_id = %(event)s AND delivery = 'SENDING' AND lease_until < clock_timestamp()
@@ -237,7 +196,7 @@ WHERE event_id = %(event)s AND delivery = 'SENDING' AND lease_until < clock_time
 _ADOPT = """
 UPDATE dr_events_dispatch
 SET delivery = 'UNSURE', lease_until = NULL, absent_reads = 0, absent_needed = %(needed)s,
-    not_before = clock_timestamp() + %(quiet)s,
+    orphaned = orphaned + 1, not_before = clock_timestamp() + %(quiet)s,
     trouble = 'The sender died before the answer was saved'
 WHERE event_id = %(event)s AND claim = %(claim)s AND delivery = 'SENDING'
   AND lease_until < clock_timestamp()

@@ -12,6 +12,7 @@ from base import bell
 from base.refusal import Refused
 from dr_events.models import Dispatch, Event
 from dr_events.queries import candidates
+from dr_events.queries.holds import limits_mark
 from dr_events.rules import limits as rules
 from dr_events.states import Delivery, EventState, Reason, Response
 from enrollments.models import Program
@@ -68,12 +69,15 @@ def limits_of(program: Program) -> rules.Limits:
 def check(program: Program, draft: Draft | Event, *, now: datetime) -> None:
     """Raises Invalid with every reason this event may not be planned."""
     found = [] if current_terms(program) else [_no_terms()]
-    wish = rules.Wish(
-        draft.starts_at, draft.ends_at, draft.response, draft.offset_f, draft.cool_f, draft.heat_f
-    )
-    found += rules.problems(wish, limits_of(program), now=now)
+    found += rules.problems(wish_of(draft), limits_of(program), now=now)
     if found:
         raise Invalid(found)
+
+
+def wish_of(draft: Draft | Event) -> rules.Wish:
+    return rules.Wish(
+        draft.starts_at, draft.ends_at, draft.response, draft.offset_f, draft.cool_f, draft.heat_f
+    )
 
 
 def _no_terms() -> Refused:
@@ -185,6 +189,7 @@ def _schedule(event: Event, old: EventState, actor: Actor, now: datetime) -> Eve
         read_back_due_at=event.read_back_due_at,
         approved_by=event.approved_by,
         sent_back_reason="",
+        limits_mark=limits_mark(event.pk),
     )
     record(actor=actor, verb="schedule", subject=f"event:{event.pk}", now=now, targeted=targeted)
     bell.ring()

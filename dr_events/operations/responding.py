@@ -2,14 +2,16 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import orjson
 from django.db import connection, transaction
 
 from base import bell
 from base.refusal import Refused
-from dr_events.models import Control, Dispatch, Event, OptOut
+from dr_events.models import Dispatch, Event, OptOut
+from dr_events.operations.holding import lists_are_proven
+from dr_events.operations.recalling import give_up_recalls
 from dr_events.states import (
     OPEN,
     OPTED_OUT,
@@ -59,11 +61,15 @@ def opt_out(*, dispatch_id: int, via: OptOutVia, actor: Actor, now: datetime) ->
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """A look at one home that changes its row. Moments are ISO 8601 with offset, or None."""
+    """A look at one home that changes its row. Moments are ISO 8601 with offset, or None.
+
+    ``missing``: its list could be read, can be trusted, and does not show the event.
+    """
 
     id: int
     participation: str
     listed: bool
+    missing: bool
     opted_out_at: str | None
     active: bool
 
@@ -83,12 +89,21 @@ class Sample:
 _SAVE_LOOKS = """
 WITH o AS (
     SELECT * FROM jsonb_to_recordset(%(looks)s::jsonb) AS o(id bigint, participation text,
-        listed bool, opted_out_at timestamptz, active bool)
+        listed bool, missing bool, opted_out_at timestamptz, active bool)
+), lost AS (
+    -- A 200 that is in no list, long after it: the request may never have been taken over.
+    SELECT d.id FROM dr_events_dispatch d JOIN o ON o.id = d.id AND o.missing
+    WHERE d.delivery = 'ACCEPTED' AND d.accepted_at < clock_timestamp() - %(quiet)s
 )
 UPDATE dr_events_dispatch d
 SET participation = o.participation, read_at = %(now)s,
     delivery = CASE WHEN o.listed AND d.delivery = 'ACCEPTED' THEN 'CONFIRMED'
+                    WHEN d.id IN (SELECT id FROM lost) THEN 'UNSURE'
                     ELSE d.delivery END,
+    trouble = CASE WHEN d.id IN (SELECT id FROM lost) THEN 'Accepted, but the home does not list it'
+                   ELSE d.trouble END,
+    absent_needed = CASE WHEN d.id IN (SELECT id FROM lost) THEN %(needed)s
+                         ELSE d.absent_needed END,
     confirmed_at = CASE WHEN o.listed THEN coalesce(d.confirmed_at, %(now)s)
                         ELSE d.confirmed_at END,
     opted_out_at = coalesce(d.opted_out_at, o.opted_out_at),
@@ -105,15 +120,29 @@ ON CONFLICT DO NOTHING
 
 
 @transaction.atomic
-def save_looks(*, looks: Sequence[Look], samples: Sequence[Sample], now: datetime) -> None:
-    """Save the differences a round of looks found, and the readings."""
+def save_looks(
+    *,
+    looks: Sequence[Look],
+    samples: Sequence[Sample],
+    quiet: timedelta,
+    absent_needed: int,
+    now: datetime,
+) -> None:
+    """Save the differences a round of looks found, and the readings.
+
+    A row that was accepted longer than ``quiet`` (real time) ago and is missing in its list becomes
+    UNSURE: it is decided like a lost answer, after ``absent_needed`` more looks.
+    """
     with connection.cursor() as cursor:
         if looks:
             lines = [{name: getattr(look, name) for name in Look.__slots__} for look in looks]
-            cursor.execute(_SAVE_LOOKS, {"looks": orjson.dumps(lines).decode(), "now": now})
+            values = {"looks": orjson.dumps(lines).decode(), "now": now}
+            cursor.execute(_SAVE_LOOKS, values | {"quiet": quiet, "needed": absent_needed})
         if samples:
             rows = [{name: getattr(row, name) for name in Sample.__slots__} for row in samples]
             cursor.execute(_SAVE_SAMPLES, {"samples": orjson.dumps(rows).decode(), "now": now})
+    if any(look.listed for look in looks):
+        lists_are_proven()
 
 
 _SAVE_PROOF = """
@@ -154,6 +183,8 @@ class Proof:
 def save_proofs(*, proofs: Sequence[Proof], now: datetime) -> int:
     """Save what looks at unsure rows decided; how many rows were still unsure."""
     lines = [{name: getattr(proof, name) for name in Proof.__slots__} for proof in proofs]
+    if any(proof.listed for proof in proofs):
+        lists_are_proven()
     with connection.cursor() as cursor:
         cursor.execute(_SAVE_PROOF, {"proofs": orjson.dumps(lines).decode(), "now": now})
         return cursor.rowcount
@@ -166,6 +197,7 @@ def read_back_again(*, event_id: int, old: datetime, new: datetime) -> int:
 
 def stop_watching(*, event_id: int) -> int:
     """The last look at a cancelled event is done."""
+    give_up_recalls(event_id=event_id)
     return Event.objects.filter(id=event_id, state=EventState.CANCELLED).update(
         read_back_due_at=None
     )
@@ -183,6 +215,7 @@ def complete(*, event_id: int, now: datetime) -> int:
         EventState.SCHEDULED, EventState.COMPLETED, completed_at=now, read_back_due_at=None
     )
     if moved:
+        give_up_recalls(event_id=event_id)
         unseen = [Participation.UNKNOWN, Participation.SCHEDULED, Participation.ACTIVE]
         sent = Dispatch.objects.filter(
             event_id=event_id, delivery__in=[Delivery.ACCEPTED, Delivery.CONFIRMED]
@@ -194,31 +227,3 @@ def complete(*, event_id: int, now: datetime) -> int:
             participation=Participation.COMPLETED
         )
     return int(moved)
-
-
-@transaction.atomic
-def emergency_stop(*, why: str, actor: Actor, now: datetime) -> None:
-    """Nothing more is sent, by anybody, for any event, until it is released."""
-    Control.objects.update_or_create(
-        id=1,
-        defaults={
-            "stopped": True,
-            "stopped_at": now,
-            "stopped_by": actor.name,
-            "why": why[:200],
-        },
-    )
-    record(actor=actor, verb="emergency-stop", subject="control", now=now, why=why)
-
-
-@transaction.atomic
-def release_stop(*, actor: Actor, now: datetime) -> None:
-    """Sending may go on. It takes a second person: whoever stopped it cannot release it."""
-    control = Control.objects.select_for_update().filter(id=1).first()
-    if control is None or not control.stopped:
-        raise Refused("Nothing is stopped.", code="not-stopped")
-    if control.stopped_by == actor.name:
-        raise Refused("Somebody else must release a stop you made.", code="own-stop")
-    Control.objects.filter(id=1).update(stopped=False)
-    record(actor=actor, verb="release-stop", subject="control", now=now)
-    bell.ring()

@@ -1,6 +1,7 @@
 """Who would get an event, and who is left out for which reason: one statement for the preview and
 for the plan, so that what an operator was shown is what is frozen."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from typing import Any
@@ -32,7 +33,7 @@ WITH targets AS (
         bool_or(d.window && tstzrange(%(rest_from)s, %(rest_to)s)) AS too_close
     FROM dr_events_dispatch d
     JOIN targets USING (system_id)
-    WHERE d.holds_slot AND d.event_id <> %(event)s
+    WHERE d.holds_slot AND d.event_id <> ALL (%(apart)s)
       AND d.window && tstzrange(least(%(season_from)s, %(rest_from)s, %(week_from)s),
                                 greatest(%(season_to)s, %(rest_to)s, %(week_to)s))
     GROUP BY d.system_id
@@ -69,8 +70,10 @@ class Preview:
         return self.targeted + sum(count for _, count in self.left_out)
 
 
-def parameters(event: Event) -> dict[str, Any]:
-    """Parameters of CANDIDATES. Days, weeks (Monday to Sunday) and the season are local to the
+def parameters(event: Event, *, apart: Sequence[int] = ()) -> dict[str, Any]:
+    """Parameters of CANDIDATES. ``apart``: events that take nothing from this one's limits.
+
+    Days, weeks (Monday to Sunday) and the season are local to the
     program's zone and those the start lies in."""
     program = event.program
     zone = ZoneInfo(program.time_zone)
@@ -83,6 +86,7 @@ def parameters(event: Event) -> dict[str, Any]:
     rest = timedelta(minutes=program.min_rest_minutes)
     return {
         "event": event.pk or 0,
+        "apart": [event.pk or 0, *apart],
         "wire_id": event.wire_id,
         "program": program.pk,
         "postal": list(event.postal_codes),

@@ -1,6 +1,6 @@
 """What people see of events: phases, lists, the stop. Frozen dataclasses, nothing written."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -9,13 +9,13 @@ from zoneinfo import ZoneInfo
 from django.db.models import Q
 
 from base.choices import ColoredChoices
-from dr_events.models import Control, Dispatch, Event
+from dr_events.models import Dispatch, Event
+from dr_events.queries.names import names
 from dr_events.queries.tallies import Tally, tallies, tally
 from dr_events.rules.limits import words
 from dr_events.states import EventState, Participation, Response
-from people.models import User
 
-__all__ = ["EventPage", "Phase", "Stop", "Tally", "tallies", "tally"]
+__all__ = ["EventPage", "Phase", "Tally", "tallies", "tally"]
 
 
 class Phase(ColoredChoices):
@@ -151,18 +151,6 @@ def _pages(events: Sequence[Event], now: datetime) -> list[EventPage]:
     return pages
 
 
-def names(actors: Iterable[str]) -> dict[str, str]:
-    """E-mail addresses of the people among these actors ("user:12")."""
-    ids = {
-        int(number)
-        for kind, _, number in (actor.partition(":") for actor in actors)
-        if kind == "user" and number.isdecimal()
-    }
-    if not ids:
-        return {}
-    return {f"user:{user.pk}": user.email for user in User.objects.filter(pk__in=ids)}
-
-
 def _events() -> Any:
     return Event.objects.select_related("program").defer("message")
 
@@ -193,25 +181,6 @@ def current_events(*, now: datetime, limit: int = 20) -> list[EventPage]:
 def state_of(event_id: int) -> EventState | None:
     state = Event.objects.filter(id=event_id).values_list("state", flat=True).first()
     return EventState(state) if state else None
-
-
-@dataclass(frozen=True, slots=True)
-class Stop:
-    """The emergency stop as it stands."""
-
-    stopped: bool
-    at: datetime | None
-    by: str
-    actor: str
-    why: str
-
-
-def stop() -> Stop:
-    control = Control.objects.filter(id=1).first()
-    if control is None or not control.stopped:
-        return Stop(False, None, "", "", "")
-    by = control.stopped_by
-    return Stop(True, control.stopped_at, names([by]).get(by, by), by, control.why)
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from dr_events.states import (
     Delivery,
     Participation,
     Reason,
+    Recall,
 )
 
 
@@ -36,6 +37,8 @@ class Tally:
     failures: tuple[tuple[str, str, int], ...] = ()
     # Not sent yet, and nobody is sending it: cancelling spares these.
     can_stop: int = 0
+    # What Carrier had when the event was cancelled, or the home said no: how taking it back stands.
+    recalls: dict[Recall, int] = field(default_factory=dict)
     # Said no here after the request had left: only the wall control can stop it.
     said_no_late: int = 0
     # Real time of the first request and of the last acceptance.
@@ -76,6 +79,20 @@ class Tally:
         return self.targeted - self.open
 
     @property
+    def recalled(self) -> int:
+        """A home's list at Carrier shows that it was taken back."""
+        return self.recalls.get(Recall.RECALLED, 0)
+
+    @property
+    def cannot_recall(self) -> int:
+        return self.recalls.get(Recall.CANNOT, 0)
+
+    @property
+    def recalling(self) -> int:
+        """Of a cancelled event: at Carrier, and not known yet whether it can be taken back."""
+        return self.accepted - self.recalled - self.cannot_recall
+
+    @property
     def participating(self) -> int:
         """Taking part now, or took part."""
         return sum(
@@ -114,10 +131,10 @@ _LATER = (Reason.OPTED_OUT, Reason.WITHDRAWN)
 _COUNTS = """
 SELECT event_id, delivery, participation, reason,
     CASE WHEN delivery = ANY (%(failures)s) THEN trouble ELSE '' END AS trouble,
-    opted_out_at IS NOT NULL AS said_no,
+    opted_out_at IS NOT NULL AS said_no, recall,
     count(*), min(sent_at), max(accepted_at)
 FROM dr_events_dispatch WHERE event_id = ANY (%(events)s)
-GROUP BY 1, 2, 3, 4, 5, 6
+GROUP BY 1, 2, 3, 4, 5, 6, 7
 """
 
 
@@ -140,16 +157,17 @@ def tallies(event_ids: Sequence[int]) -> dict[int, Tally]:
 
 def _tally(groups: Iterable[tuple[Any, ...]]) -> Tally:
     left_out, delivery, participation = Counter[Reason](), Counter[Delivery](), Counter[Any]()
-    failures = Counter[tuple[str, str]]()
+    failures, recalls = Counter[tuple[str, str]](), Counter[Recall]()
     can_stop = said_no_late = 0
     first, last = [], []
-    for state, part, why, trouble, said_no, count, sent_at, accepted_at in groups:
+    for state, part, why, trouble, said_no, recall, count, sent_at, accepted_at in groups:
         what, reason = Delivery(state), Reason(why)
         if what == Delivery.WITHHELD or (what == Delivery.SKIPPED and reason not in _LATER):
             left_out[reason] += count
             continue
         delivery[what] += count
         participation[Participation(part)] += count
+        recalls[Recall(recall)] += count
         if what in FAILURES:
             failures[(what.label, trouble)] += count
         if said_no and what != Delivery.SKIPPED and Participation(part) not in OPTED_OUT:
@@ -165,6 +183,7 @@ def _tally(groups: Iterable[tuple[Any, ...]]) -> Tally:
         participation=dict(participation),
         failures=tuple((*name, count) for name, count in failures.most_common()),
         can_stop=can_stop,
+        recalls=dict(recalls),
         said_no_late=said_no_late,
         first_sent_at=min(first, default=None),
         last_accepted_at=max(last, default=None),

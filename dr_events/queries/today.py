@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from dr_events.queries import pages, programs, systems
-from dr_events.queries.pages import EventPage, Phase, Stop
+from dr_events.queries import holds, pages, programs, systems
+from dr_events.queries.pages import EventPage, Phase
 from enrollments.models import Program
 from enrollments.queries import EnrollmentCounts, counts
 
@@ -13,12 +13,16 @@ _NOW = (Phase.SENDING, Phase.SENT, Phase.RUNNING, Phase.OVER)
 
 @dataclass(frozen=True, slots=True)
 class Today:
-    stop: Stop
+    holds: tuple[holds.Hold, ...]
     events: tuple[EventPage, ...]
     homes: EnrollmentCounts
     programs: tuple[Program, ...]
     to_relink: tuple[systems.Trouble, ...]
     offline: tuple[systems.Trouble, ...]
+
+    @property
+    def stopped(self) -> bool:
+        return any(hold.kind == holds.Held.STOPPED for hold in self.holds)
 
     @property
     def running(self) -> list[EventPage]:
@@ -44,9 +48,9 @@ class Today:
         return sum(page.tally.can_stop for page in self.events)
 
 
-def today(*, now: datetime) -> Today:
+def today(*, now: datetime, real_now: datetime) -> Today:
     return Today(
-        stop=pages.stop(),
+        holds=tuple(holds.holds(real_now=real_now)),
         events=tuple(pages.current_events(now=now)),
         homes=counts(),
         programs=tuple(programs.every()),

@@ -5,14 +5,19 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.conf import settings
 from django.db import connection
 from django.db.models import Q
 from django.db.models.functions import Now
 
-from dr_events.models import Dispatch, Event
+from dr_events.models import Control, Dispatch, Event
+from dr_events.queries.holds import HELD, LIMITS_MARK, limits_mark
 from dr_events.states import OPEN, Delivery, EventState
 from enrollments.models import CarrierGrant
 from enrollments.states import GrantState
+
+# How long a list that showed one of our events is trusted to show the others; real time.
+PROOF_LASTS = timedelta(days=30)
 
 # Events whose homes are looked at until ``read_back_due_at`` is empty.
 WATCHED = (EventState.SCHEDULED, EventState.CANCELLED)
@@ -32,6 +37,8 @@ class Sending:
     send_at: datetime
     last_send: datetime
     read_back_due_at: datetime | None
+    # The program's limits are not those this event was last checked against.
+    limits_changed: bool
 
 
 def sending(event_id: int) -> Sending | None:
@@ -52,6 +59,7 @@ def sending(event_id: int) -> Sending | None:
         send_at=event.send_at,
         last_send=event.ends_at - timedelta(minutes=event.program.min_useful_minutes),
         read_back_due_at=event.read_back_due_at,
+        limits_changed=event.limits_mark != limits_mark(event.pk),
     )
 
 
@@ -82,28 +90,42 @@ def events_to_read_back(*, now: datetime) -> list[int]:
     )
 
 
-def stop_signals(*, event_id: int) -> tuple[bool, bool, frozenset[int]]:
-    """(everything is stopped, this event may not be sent, dispatch ids that said no meanwhile).
+_SIGNALS = f"""
+SELECT coalesce({HELD}, (
+        SELECT CASE WHEN e.state <> 'SCHEDULED' THEN 'the event was cancelled'
+            WHEN e.limits_mark <> {LIMITS_MARK} THEN 'the limits of the program have changed' END
+        FROM dr_events_event e WHERE e.id = %(event)s)),
+    ARRAY(SELECT o.dispatch_id FROM dr_events_optout o
+          JOIN dr_events_dispatch d ON d.id = o.dispatch_id
+          WHERE d.event_id = %(event)s AND d.delivery = 'SENDING'
+          UNION ALL
+          SELECT d.id FROM enrollments_enrollment n
+          JOIN dr_events_event e ON e.id = %(event)s AND e.program_id = n.program_id
+          JOIN dr_events_dispatch d ON d.event_id = e.id AND d.enrollment_id = n.id
+          WHERE n.state <> 'ACTIVE' AND d.delivery = 'SENDING'),
+    ARRAY(SELECT d.id FROM dr_events_pause p
+          JOIN enrollments_system s ON s.grant_id = p.grant_id
+          JOIN dr_events_dispatch d ON d.event_id = %(event)s AND d.system_id = s.id
+          WHERE p.until > clock_timestamp() AND d.delivery = 'SENDING')
+"""  # noqa: S608 - constants; every value is a parameter
+
+
+def stop_signals(*, event_id: int) -> tuple[str | None, frozenset[int], frozenset[int]]:
+    """(why nothing of this event may be sent, dispatch ids whose home said no meanwhile, dispatch
+    ids whose permission Carrier wants left alone for now).
 
     Asked several times a second while sending, so it is one round trip.
     """
     with connection.cursor() as cursor:
-        cursor.execute(
-            """SELECT EXISTS (SELECT 1 FROM dr_events_control WHERE stopped),
-                NOT EXISTS (SELECT 1 FROM dr_events_event WHERE id = %(event)s
-                            AND state = 'SCHEDULED'),
-                ARRAY(SELECT o.dispatch_id FROM dr_events_optout o
-                      JOIN dr_events_dispatch d ON d.id = o.dispatch_id
-                      WHERE d.event_id = %(event)s AND d.delivery = 'SENDING'
-                      UNION ALL
-                      SELECT d.id FROM enrollments_enrollment n
-                      JOIN dr_events_event e ON e.id = %(event)s AND e.program_id = n.program_id
-                      JOIN dr_events_dispatch d ON d.event_id = e.id AND d.enrollment_id = n.id
-                      WHERE n.state <> 'ACTIVE' AND d.delivery = 'SENDING')""",
-            {"event": event_id},
-        )
-        stopped, closed, called_off = cursor.fetchone()
-    return stopped, closed, frozenset(called_off)
+        cursor.execute(_SIGNALS, {"event": event_id})
+        halt, said_no, paused = cursor.fetchone()
+    return halt, frozenset(said_no), frozenset(paused)
+
+
+def list_is_proven() -> bool:
+    """Has a home's list shown one of our events lately? A list that never did proves nothing by
+    showing none (reliability: a listing must have passed a communication test)."""
+    return Control.objects.filter(id=1, listed_at__gt=Now() - PROOF_LASTS).exists()
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,19 +143,29 @@ class Watched:
     seen_active: bool
     absent_reads: int
     absent_needed: int
+    # Real time Carrier took the cancellation of this home's part.
+    recall_at: datetime | None
 
 
-_WATCHED = """
+_WATCHED_HOMES = """
 SELECT d.id, d.system_id, s.serial, g.id, g.access_sealed, g.seal_id, d.participation, d.delivery,
-    d.seen_active_at IS NOT NULL, d.absent_reads, d.absent_needed
+    d.seen_active_at IS NOT NULL, d.absent_reads, d.absent_needed, d.recall_at
 FROM dr_events_dispatch d
 JOIN enrollments_system s ON s.id = d.system_id
 JOIN enrollments_carriergrant g ON g.id = s.grant_id
+"""
+# The permission holds, its token can be used now, and Carrier did not ask to be left alone.
+_USABLE = """
+    g.state = 'ACTIVE' AND g.access_sealed IS NOT NULL
+    AND (g.access_expires_at IS NULL OR g.access_expires_at > clock_timestamp() + %(margin)s)
+    AND NOT EXISTS (SELECT 1 FROM dr_events_pause
+                    WHERE grant_id = g.id AND until > clock_timestamp())
+"""
+_WATCHED = f"""{_WATCHED_HOMES}
 WHERE d.event_id = %(event)s AND d.system_id > %(after)s AND d.delivery = ANY (%(states)s)
   AND (d.delivery <> 'UNSURE' OR d.not_before IS NULL OR d.not_before <= clock_timestamp())
   AND (%(not_since)s::timestamptz IS NULL OR d.read_at IS NULL OR d.read_at < %(not_since)s)
-  AND g.state = 'ACTIVE' AND g.access_sealed IS NOT NULL
-  AND (g.access_expires_at IS NULL OR g.access_expires_at > clock_timestamp() + %(margin)s)
+  AND {_USABLE}
 ORDER BY d.system_id LIMIT %(limit)s
 """
 
@@ -171,6 +203,55 @@ def sent_homes(
 def unsure_homes(*, event_id: int, after: int, limit: int, margin: timedelta) -> list[Watched]:
     """Homes whose answer was lost and whose waiting time is over."""
     return _watched(event_id, [Delivery.UNSURE], after, limit, margin, None)
+
+
+# Carrier has it, the event was cancelled or the home said no here, and it is not over yet.
+_UNWANTED = """
+    d.delivery IN ('ACCEPTED', 'CONFIRMED') AND e.ends_at > %(now)s
+    AND (e.state = 'CANCELLED'
+         OR EXISTS (SELECT 1 FROM dr_events_optout o WHERE o.dispatch_id = d.id))
+    AND (d.not_before IS NULL OR d.not_before <= clock_timestamp())
+"""
+
+
+def events_to_take_back(*, now: datetime) -> list[int]:
+    """Events that homes hold and should hold no longer. Only where the vendor can cancel."""
+    if settings.CARRIER_CANCEL == "none":
+        return []
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"""SELECT e.id FROM dr_events_event e
+                WHERE e.ends_at > %(now)s AND e.read_back_due_at IS NOT NULL AND EXISTS
+                    (SELECT 1 FROM dr_events_dispatch d
+                     WHERE d.event_id = e.id AND d.recall IN ('', 'ASKED') AND {_UNWANTED})
+                ORDER BY e.starts_at""",  # noqa: S608 - a constant
+            {"now": now},
+        )
+        return [event_id for (event_id,) in cursor.fetchall()]
+
+
+def unwanted_homes(
+    *, event_id: int, recall: str, after: int, limit: int, margin: timedelta, now: datetime
+) -> list[Watched]:
+    """Homes of one event whose part of it is to be taken back (``recall`` empty), or is to be
+    looked at because Carrier was asked to (ASKED)."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"""{_WATCHED_HOMES}
+                JOIN dr_events_event e ON e.id = d.event_id
+                WHERE d.event_id = %(event)s AND d.system_id > %(after)s AND d.recall = %(recall)s
+                  AND {_UNWANTED} AND {_USABLE}
+                ORDER BY d.system_id LIMIT %(limit)s""",
+            {
+                "event": event_id,
+                "recall": recall,
+                "after": after,
+                "limit": limit,
+                "margin": margin,
+                "now": now,
+            },
+        )
+        return [Watched(*row) for row in cursor.fetchall()]
 
 
 def grants_to_renew(*, now: datetime, real_now: datetime, margin: timedelta) -> list[int]:

@@ -45,8 +45,7 @@ def after_post(
     """
     if outcome in (NOT_SENT, REFUSED):
         return Verdict(Delivery.PLANNED, detail or outcome, wait_s=backoff_s(attempts))
-    if outcome == UNKNOWN or status is None or status == 408 or status >= 500:
-        # A 503 or 408 too may come from something in front of a server that did the work.
+    if outcome == UNKNOWN or status is None or _tells_nothing(status):
         return Verdict(
             Delivery.UNSURE,
             detail or f"Carrier answered {status}",
@@ -63,6 +62,11 @@ def after_post(
     return _refusal(status, renewals)
 
 
+def _tells_nothing(status: int) -> bool:
+    """A 503, a 408 or a redirect may come from something in front of a server that did the work."""
+    return status == 408 or status >= 500 or status < 200 or 300 <= status < 400
+
+
 def _refusal(status: int, renewals: int) -> Verdict:
     if status == 401 and renewals < MAX_RENEWALS:
         return Verdict(Delivery.PLANNED, "permission must be renewed", renew_token=True)
@@ -76,17 +80,26 @@ def _refusal(status: int, renewals: int) -> Verdict:
 
 
 def after_look(
-    *, listed: bool, absent_reads: int, absent_needed: int, resend: str, too_late: bool
+    *,
+    listed: bool,
+    list_is_proven: bool,
+    absent_reads: int,
+    absent_needed: int,
+    resend: str,
+    too_late: bool,
 ) -> Delivery:
     """Where an unsure row goes after a GET that could be read. ``absent_reads`` counts this look.
 
     ``resend`` is the vendor setting: ``never`` keeps looking until it is too late, ``after_proof``
-    re-opens the row after enough looks that found nothing, ``free`` after the first. Proven
-    absent when it is too late to send, a row is EXPIRED: it surely never arrived.
+    re-opens the row after enough looks that found nothing, ``free`` after the first. "Not listed"
+    counts only where lists are known to show our events (``list_is_proven``), unless ``free``.
+    Proven absent when it is too late to send, a row is EXPIRED: it surely never arrived.
     """
     if listed:
         return Delivery.CONFIRMED
     if absent_reads < (1 if resend == "free" else absent_needed):
+        return Delivery.UNSURE
+    if not list_is_proven and resend != "free":
         return Delivery.UNSURE
     if too_late:
         return Delivery.EXPIRED

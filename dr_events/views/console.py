@@ -1,22 +1,29 @@
 """Today, and the emergency stop."""
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest
 from django.shortcuts import redirect, render
+from django.utils import timezone
 from django.views.decorators.http import require_POST
 
 from base import clock
 from base.refusal import Refused
 from dr_events import operations
 from dr_events.queries import today as query
+from dr_events.queries.holds import Held
 from people.access import actor_of, console_page, operator_act
 
 WORD = "STOP"
+_RELEASES = {
+    str(Held.STOPPED): operations.release_stop,
+    str(Held.BROKEN): operations.close_circuit,
+    str(Held.RESTORED): operations.release_restored,
+}
 
 
 @console_page
 def console(request: HttpRequest) -> HttpResponse:
-    today = query.today(now=clock.now())
+    today = query.today(now=clock.now(), real_now=timezone.now())
     context = {"today": today, "me": actor_of(request).name, "clock_zone": today.zone}
     return render(request, "console/today.html", context)
 
@@ -40,8 +47,12 @@ def console_stop(request: HttpRequest) -> HttpResponse:
 @operator_act
 @require_POST
 def console_release(request: HttpRequest) -> HttpResponse:
+    """Let go of what holds sending back; ``what`` names it (queries.holds.Held)."""
+    release = _RELEASES.get(request.POST.get("what", ""))
+    if release is None:
+        return HttpResponseBadRequest("Nothing is held back by that name.")
     try:
-        operations.release_stop(actor=actor_of(request), now=clock.now())
+        release(actor=actor_of(request), now=clock.now())
         messages.success(request, "Released. Sending goes on where it was due.")
     except Refused as refused:
         messages.error(request, str(refused))

@@ -4,16 +4,18 @@ import csv
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from django.conf import settings
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import redirect, render
+from django.utils import timezone
 from django.views.decorators.http import require_POST
 from django_htmx.http import HttpResponseStopPolling
 
 from base import clock
 from base.refusal import Refused
 from dr_events import dispatch, operations
-from dr_events.queries import candidates, charts, export, pages
+from dr_events.queries import candidates, charts, export, holds, pages
 from people.access import actor_of, approver_act, console_page, operator_act
 from people.operations import Actor
 
@@ -59,7 +61,8 @@ def _board(request: HttpRequest, page: pages.EventPage) -> dict[str, Any]:
         "page": page,
         "event": page.event,
         "zone": page.event.program.time_zone,
-        "stop": pages.stop(),
+        "holds": holds.holds(real_now=timezone.now()),
+        "can_recall": settings.CARRIER_CANCEL != "none",
         "me": actor_of(request).name,
         "preview": None if planned else candidates.preview(page.event),
         "opt_outs": pages.latest_opt_outs(page.event) if planned else [],

@@ -116,6 +116,7 @@ def portal_environment(
         "WEB_BIND": at.web.partition("://")[2],
         "UTILITY_NAME": UTILITY_NAME,
         "SIMULATED_CLOCK_FILE": str(clock_file(state)),
+        "WITNESS_FILE": str(state / "witness.json"),
         # Three slashes and the absolute path: with two, django-environ makes it a relative one.
         "EMAIL_URL": f"filemail:///{mail_folder(state)}",
         "DEFAULT_FROM_EMAIL": "programs@prairielight.example",

@@ -10,6 +10,7 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from dr_events.dispatch import vendor as dispatch_vendor
+from dr_events.models import Control
 from enrollments import operations, sync, vendor_session
 from enrollments.models import Program, System
 from enrollments.rules import ASKED_SCOPES
@@ -61,8 +62,10 @@ class Vendor(Cloud):
 
 
 @pytest.fixture
-def vendor(tmp_path: Path, settings: Settings) -> Iterator[Vendor]:
-    """Twelve cooperative homes; business time stands at the cast's morning."""
+def vendor(tmp_path: Path, settings: Settings, transactional_db: None) -> Iterator[Vendor]:
+    """Twelve cooperative homes; business time stands at the cast's morning. Lists were seen to
+    show our events before, so that "not listed" is a proof."""
+    Control.objects.update_or_create(id=1, defaults={"listed_at": timezone.now()})
     cloud = Vendor(
         tmp_path, "--homes", "12", "--seed", "7", "--scenario", "cooperative",
         sim=cast.MORNING.timestamp(),

@@ -485,11 +485,12 @@ def test_the_emergency_stop_is_typed_and_released_by_somebody_else(
     assert "olga@utility.example" in text
     assert "Storm damage" in text
     assert "Somebody else must release it" in text
-    text = desk.post(reverse("console_release"), follow=True).content.decode()
+    release = {"what": "STOPPED"}
+    text = desk.post(reverse("console_release"), release, follow=True).content.decode()
     assert "Somebody else must release a stop you made." in text
     assert Control.objects.filter(stopped=True).exists()
     client.force_login(cast.operator("omar@utility.example"))
-    client.post(reverse("console_release"))
+    client.post(reverse("console_release"), release)
     assert not Control.objects.filter(stopped=True).exists()
 
 

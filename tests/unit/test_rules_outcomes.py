@@ -55,10 +55,6 @@ def test_a_2xx_is_accepted_and_no_more_than_that(status: int) -> None:
         (409, Delivery.FAILED),
         (410, Delivery.FAILED),
         (418, Delivery.FAILED),
-        (301, Delivery.FAILED),
-        (302, Delivery.FAILED),
-        (304, Delivery.FAILED),
-        (199, Delivery.FAILED),
     ],
 )
 def test_a_clear_no_is_final(status: int, delivery: Delivery) -> None:
@@ -92,7 +88,7 @@ def test_a_busy_vendor_is_never_asked_sooner_than_the_back_off(
     assert answered(429, retry_after_s=retry_after_s, attempts=attempts).wait_s == wait_s
 
 
-@pytest.mark.parametrize("status", [408, 500, 501, 502, 503, 504, 599])
+@pytest.mark.parametrize("status", [199, 301, 302, 307, 408, 500, 501, 502, 503, 504, 599])
 def test_a_failing_server_may_have_done_it(status: int) -> None:
     assert answered(status, retry_after_s=1.0) == Verdict(
         Delivery.UNSURE, f"Carrier answered {status}", wait_s=QUIET_S, absent_needed=2
@@ -151,6 +147,7 @@ def test_once_listed_it_is_confirmed(resend: str, absent_reads: int) -> None:
     assert (
         after_look(
             listed=True,
+            list_is_proven=False,
             absent_reads=absent_reads,
             absent_needed=2,
             resend=resend,
@@ -178,6 +175,7 @@ def test_an_empty_look_opens_a_row_only_as_the_vendor_setting_says(
     def look(*, too_late: bool) -> Delivery:
         return after_look(
             listed=False,
+            list_is_proven=True,
             absent_reads=absent_reads,
             absent_needed=absent_needed,
             resend=resend,
@@ -187,6 +185,22 @@ def test_an_empty_look_opens_a_row_only_as_the_vendor_setting_says(
     assert look(too_late=False) == delivery
     proven = resend == "free" or absent_reads >= absent_needed
     assert look(too_late=True) == (Delivery.EXPIRED if proven else Delivery.UNSURE)
+
+
+@pytest.mark.parametrize("resend", ["never", "after_proof"])
+@pytest.mark.parametrize("too_late", [True, False])
+def test_a_list_that_never_showed_an_event_proves_nothing(resend: str, too_late: bool) -> None:
+    assert (
+        after_look(
+            listed=False,
+            list_is_proven=False,
+            absent_reads=9,
+            absent_needed=2,
+            resend=resend,
+            too_late=too_late,
+        )
+        == Delivery.UNSURE
+    )
 
 
 def test_the_back_off_doubles_up_to_a_minute() -> None:
