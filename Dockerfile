@@ -8,6 +8,8 @@ RUN python -m venv /opt/venv && \
 FROM python:3.13.9-slim-trixie
 # A number no account of the host has by chance; it owns nothing in the image and can change nothing.
 RUN useradd --uid 10001 --no-create-home --home-dir /tmp --shell /usr/sbin/nologin offpeak
+# Workers keep a note about the database here (WITNESS_FILE); a volume starts with this owner.
+RUN install -d -o 10001 -g 10001 /witness
 COPY --from=build /opt/venv /opt/venv
 WORKDIR /app
 COPY . .

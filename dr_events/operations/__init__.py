@@ -1,5 +1,6 @@
 """Writes about events: one sentence of the business per function, one transaction each."""
 
+from dr_events.operations.cancelling import call_off_unsent, cancel, cancel_under_way
 from dr_events.operations.delivering import (
     Claim,
     Claimed,
@@ -26,8 +27,6 @@ from dr_events.operations.planning import (
     Draft,
     Invalid,
     approve,
-    call_off_unsent,
-    cancel,
     check,
     draft,
     freeze_message,
@@ -63,6 +62,7 @@ __all__ = [
     "approve",
     "call_off_unsent",
     "cancel",
+    "cancel_under_way",
     "check",
     "claim",
     "close_circuit",

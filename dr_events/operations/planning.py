@@ -10,11 +10,11 @@ from django.utils import timezone
 
 from base import bell
 from base.refusal import Refused
-from dr_events.models import Dispatch, Event
+from dr_events.models import Event
 from dr_events.queries import candidates
 from dr_events.queries.holds import limits_mark
 from dr_events.rules import limits as rules
-from dr_events.states import Delivery, EventState, Reason, Response
+from dr_events.states import EventState, Response
 from enrollments.models import Program
 from enrollments.queries import current_terms
 from people.operations import Actor, record
@@ -115,12 +115,12 @@ def submit(*, event_id: int, actor: Actor, now: datetime) -> Event:
     Raises Refused when it is no draft, Invalid when its time has become impossible, and Refused
     when nobody would get it.
     """
-    event = _locked(event_id)
+    event = locked(event_id)
     if event.program.needs_approval:
         check(event.program, event, now=now)
         if not candidates.preview(event).targeted:
             raise _empty_target()
-        _move(event, EventState.DRAFT, EventState.SUBMITTED)
+        move(event, EventState.DRAFT, EventState.SUBMITTED)
         record(actor=actor, verb="submit", subject=f"event:{event_id}", now=now)
         return event
     return _schedule(event, EventState.DRAFT, actor, now)
@@ -129,7 +129,7 @@ def submit(*, event_id: int, actor: Actor, now: datetime) -> Event:
 @transaction.atomic
 def approve(*, event_id: int, actor: Actor, now: datetime) -> Event:
     """A second person releases the event. Raises Refused when it is their own."""
-    event = _locked(event_id)
+    event = locked(event_id)
     if event.created_by == actor.name:
         raise Refused("Somebody else must approve an event you planned.", code="own-event")
     event.approved_by = actor.name
@@ -141,16 +141,16 @@ def send_back(*, event_id: int, reason: str, actor: Actor, now: datetime) -> Non
     """The second person says no, with a reason; the draft can be changed and submitted again."""
     if not reason.strip():
         raise Refused("Say why, so that it can be mended.", field="reason", code="no-reason")
-    event = _locked(event_id)
-    _move(event, EventState.SUBMITTED, EventState.DRAFT, sent_back_reason=reason.strip()[:200])
+    event = locked(event_id)
+    move(event, EventState.SUBMITTED, EventState.DRAFT, sent_back_reason=reason.strip()[:200])
     record(actor=actor, verb="send-back", subject=f"event:{event_id}", now=now, reason=reason)
 
 
-def _locked(event_id: int) -> Event:
+def locked(event_id: int) -> Event:
     return Event.objects.select_for_update(of=("self",)).select_related("program").get(id=event_id)
 
 
-def _move(event: Event, old: EventState, new: EventState, **changes: object) -> None:
+def move(event: Event, old: EventState, new: EventState, **changes: object) -> None:
     if not Event.objects.pick(id=event.pk).move(old, new, **changes):
         label = EventState(event.state).label.lower()
         raise Refused(f"This event is {label} already; nothing was changed.", code="wrong-state")
@@ -179,7 +179,7 @@ def _schedule(event: Event, old: EventState, actor: Actor, now: datetime) -> Eve
         raise _empty_target()
     if event.message is None:
         raise ValueError("the window that schedules an event must freeze its message first")
-    _move(
+    move(
         event,
         old,
         EventState.SCHEDULED,
@@ -250,35 +250,3 @@ def freeze_message(*, event_id: int, message: bytes, content_type: str, version:
     ).update(message=message, content_type=content_type, wire_version=version)
     if not kept:
         raise Refused("This event is no draft any more; nothing was changed.", code="wrong-state")
-
-
-@transaction.atomic
-def cancel(*, event_id: int, actor: Actor, now: datetime) -> int:
-    """Stop everything that is not sent yet; how many homes were spared.
-
-    What Carrier has already accepted cannot be recalled by us and is shown so. Raises Refused
-    when the event is over or was cancelled before.
-    """
-    event = _locked(event_id)
-    if event.state == EventState.SCHEDULED and event.ends_at <= now:
-        raise Refused("This event is over; there is nothing left to cancel.", code="over")
-    old = EventState(event.state)
-    if old in (EventState.CANCELLED, EventState.COMPLETED):
-        raise Refused(f"This event is {old.label.lower()} already.", code="wrong-state")
-    _move(event, old, EventState.CANCELLED, cancelled_at=now)
-    spared = call_off_unsent(event_id=event_id)
-    record(actor=actor, verb="cancel", subject=f"event:{event_id}", now=now, spared=spared)
-    bell.ring()
-    return spared
-
-
-def call_off_unsent(*, event_id: int) -> int:
-    """Rows of a cancelled event that nobody is sending."""
-    return int(
-        Dispatch.objects.pick(event_id=event_id).move(
-            Delivery.PLANNED,
-            Delivery.CANCELLED,
-            reason=Reason.EVENT_CANCELLED,
-            holds_slot=False,
-        )
-    )

@@ -1,5 +1,6 @@
 """Today, and the emergency stop."""
 
+from django.conf import settings
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest
 from django.shortcuts import redirect, render
@@ -24,7 +25,12 @@ _RELEASES = {
 @console_page
 def console(request: HttpRequest) -> HttpResponse:
     today = query.today(now=clock.now(), real_now=timezone.now())
-    context = {"today": today, "me": actor_of(request).name, "clock_zone": today.zone}
+    context = {
+        "today": today,
+        "me": actor_of(request).name,
+        "clock_zone": today.zone,
+        "can_recall": settings.CARRIER_CANCEL != "none",
+    }
     return render(request, "console/today.html", context)
 
 
@@ -41,6 +47,9 @@ def console_stop(request: HttpRequest) -> HttpResponse:
         return redirect("console")
     operations.emergency_stop(why=why, actor=actor_of(request), now=clock.now())
     messages.warning(request, "Stopped. Nothing more is sent until a second person releases it.")
+    if request.POST.get("cancel_events"):
+        count = operations.cancel_under_way(actor=actor_of(request), now=clock.now())
+        messages.warning(request, f"Events cancelled: {count}.")
     return redirect("console")
 
 

@@ -111,20 +111,24 @@ def _start_sandbox(
 def _start_portal(
     parts: Supervisor, state: Path, at: Addresses, env: dict[str, str], sandbox: Child
 ) -> None:
-    """All three at once, then wait for each. What starts last stops first: beat, worker, web."""
+    """All at once, then wait for each. What starts last stops first: beat, workers, web."""
     python = [sys.executable, "-m"]
     celery = [*python, "celery", "-A", "portal"]
     web = parts.start("web", [*python, "gunicorn", "-c", "portal/gunicorn.py", "portal.wsgi"], env)
     processes = os.environ.get("WORKER_PROCESSES", "2")
-    queues = ["-Q", "dispatch,default", "-c", processes]
-    worker = parts.start("worker", [*celery, "worker", "-l", "INFO", *queues], env)
+    # Two kinds, so that a wave that holds every sender for half a minute holds up no token renewal.
+    worker = [*celery, "worker", "-l", "INFO"]
+    senders = ["-n", "dispatch@%h", "-Q", "dispatch", "-c", processes]
+    dispatch = parts.start("dispatch", [*worker, *senders], env)
+    chores = parts.start("worker", [*worker, "-n", "default@%h", "-Q", "default", "-c", "1"], env)
     timetable = ["-s", str(state / "beat-schedule")]
     beat = parts.start("beat", [*celery, "beat", "-l", "INFO", *timetable], env)
     # A port that another program took at the last moment: the part ends and wait_until says so.
     for child, ready in (
         (sandbox, answers(f"{at.sandbox}/_sandbox/health")),
         (web, answers(f"{at.web}/readyz")),
-        (worker, says(" ready.")),
+        (dispatch, says(" ready.")),
+        (chores, says(" ready.")),
         (beat, says("beat: Starting")),
     ):
         parts.wait_until(partial(ready, child), f"{child.name} to answer", READY_LIMIT_S)
