@@ -88,12 +88,17 @@ class _Wave:
                     self.watch.refresh()
                     more = time.monotonic() < until and self._claim()
                 self._turn()
-            while time.monotonic() < until and self._claim(alone=True):
-                while self.channel.pending:
-                    self._turn()
+            self._send_suspects(until)
         finally:
             self._finish()
         return self.answered
+
+    def _send_suspects(self, until: float) -> None:
+        """Rows whose senders kept dying, one after the other and when nothing else is in the air:
+        if one of them is the reason, it takes no other row along."""
+        while time.monotonic() < until and self._claim(alone=True):
+            while self.channel.pending:
+                self._turn()
 
     def _turn(self) -> None:
         self.watch.refresh()

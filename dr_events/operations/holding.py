@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from typing import Any
 
 import orjson
 from django.db import connection, transaction
@@ -111,8 +112,13 @@ def database_restored(*, why: str, quiet: timedelta, absent_needed: int, now: da
     if not noticed:
         return 0
     with connection.cursor() as cursor:
-        values = {"needed": absent_needed, "scheduled": EventState.SCHEDULED, "now": now}
-        cursor.execute(_ASK_FIRST, values | {"quiet": quiet})
+        values: dict[str, Any] = {
+            "needed": absent_needed,
+            "scheduled": EventState.SCHEDULED,
+            "quiet": quiet,
+            "now": now,
+        }
+        cursor.execute(_ASK_FIRST, values)
         unsure = cursor.rowcount
     record(actor=SYSTEM, verb="database-restored", subject="control", now=now, why=why, rows=unsure)
     bell.ring()

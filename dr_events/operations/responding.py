@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 import orjson
 from django.db import connection, transaction
@@ -136,8 +137,13 @@ def save_looks(
     with connection.cursor() as cursor:
         if looks:
             lines = [{name: getattr(look, name) for name in Look.__slots__} for look in looks]
-            values = {"looks": orjson.dumps(lines).decode(), "now": now}
-            cursor.execute(_SAVE_LOOKS, values | {"quiet": quiet, "needed": absent_needed})
+            values: dict[str, Any] = {
+                "looks": orjson.dumps(lines).decode(),
+                "quiet": quiet,
+                "needed": absent_needed,
+                "now": now,
+            }
+            cursor.execute(_SAVE_LOOKS, values)
         if samples:
             rows = [{name: getattr(row, name) for name in Sample.__slots__} for row in samples]
             cursor.execute(_SAVE_SAMPLES, {"samples": orjson.dumps(rows).decode(), "now": now})

@@ -235,6 +235,14 @@ def unwanted_homes(
 ) -> list[Watched]:
     """Homes of one event whose part of it is to be taken back (``recall`` empty), or is to be
     looked at because Carrier was asked to (ASKED)."""
+    values: dict[str, Any] = {
+        "event": event_id,
+        "recall": recall,
+        "after": after,
+        "limit": limit,
+        "margin": margin,
+        "now": now,
+    }
     with connection.cursor() as cursor:
         cursor.execute(
             f"""{_WATCHED_HOMES}
@@ -242,14 +250,7 @@ def unwanted_homes(
                 WHERE d.event_id = %(event)s AND d.system_id > %(after)s AND d.recall = %(recall)s
                   AND {_UNWANTED} AND {_USABLE}
                 ORDER BY d.system_id LIMIT %(limit)s""",
-            {
-                "event": event_id,
-                "recall": recall,
-                "after": after,
-                "limit": limit,
-                "margin": margin,
-                "now": now,
-            },
+            values,
         )
         return [Watched(*row) for row in cursor.fetchall()]
 

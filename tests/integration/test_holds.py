@@ -4,6 +4,7 @@ import json
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.db import connection
@@ -13,6 +14,7 @@ from pytest_django import Settings
 from base.refusal import Refused
 from dr_events import dispatch, operations
 from dr_events.dispatch import witness
+from dr_events.dispatch.watch import Watch
 from dr_events.models import Control, Dispatch, Event, Pause
 from dr_events.operations.delivering import SUSPECT_AFTER
 from dr_events.read_back import read_back
@@ -149,7 +151,7 @@ def test_a_cap_tightened_after_two_plans_spares_the_later_one(
 ) -> None:
     Program.objects.filter(pk=summer.pk).update(max_per_week=3, min_rest_minutes=60)
     systems = vendor.enroll(summer, vendor.homes()[:2])
-    later_day = {
+    later_day: dict[str, Any] = {
         "starts_at": cast.MORNING + timedelta(days=1, hours=6),
         "ends_at": cast.MORNING + timedelta(days=1, hours=8),
     }
@@ -182,13 +184,13 @@ def test_a_wave_that_is_running_obeys_changed_limits(
 
     monkeypatch.setattr(operations, "claim", claim_then_tighten)
     monkeypatch.setattr("dr_events.dispatch.watch.LOOK_EVERY_S", 0.0)
-    refresh = dispatch.wave.Watch.claimed
+    refresh = Watch.claimed
 
-    def look_again(self: dispatch.wave.Watch, ids: list[int]) -> None:
+    def look_again(self: Watch, ids: list[int]) -> None:
         refresh(self, ids)
         self.refresh()
 
-    monkeypatch.setattr(dispatch.wave.Watch, "claimed", look_again)
+    monkeypatch.setattr(Watch, "claimed", look_again)
     dispatch.send_wave(event.pk)
     assert posts(vendor) == {}
     monkeypatch.undo()
