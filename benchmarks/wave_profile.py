@@ -41,7 +41,7 @@ def _in_threads(work: Callable[[], Any]) -> dict[str, cProfile.Profile]:
             turn(self)
 
         fanout.Fanout._turn = once  # type: ignore[method-assign]
-        vendor.requests()._wake()
+        vendor.requests().wake()
 
     then(theirs.enable)
     ours.enable()

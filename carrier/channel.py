@@ -28,6 +28,11 @@ class Channel:
         self.pending = 0
         """Sent through this channel and not yet collected (withdrawn ones do not count)."""
 
+    @property
+    def queued(self) -> int:
+        """Sent through this channel and not handed to libcurl yet."""
+        return len(self.queue)
+
     def send(self, batch: Sequence[Outgoing]) -> None:
         """Queue a batch and return at once. ValueError for a method other than GET and POST."""
         if any(outgoing.method not in METHODS for outgoing in batch):

@@ -19,6 +19,7 @@ from typing import Any
 import pycurl
 from requests.utils import DEFAULT_CA_BUNDLE_PATH
 
+from .permits import Permits
 from .transport import USER_AGENT
 
 METHODS = frozenset({"GET", "POST"})
@@ -96,19 +97,21 @@ class Lane:
     __slots__ = (
         "_body",
         "_chunks",
-        "_departed",
         "_lines",
         "_look",
         "_looked_at",
+        "_permits",
         "_posting",
         "_refusal",
         "_started_at",
+        "departed",
         "easy",
         "outgoing",
         "owner",
     )
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: Limits, permits: Permits | None = None) -> None:
+        self._permits = permits
         self.outgoing: Outgoing
         self.owner: Any = None
         self._look: Callable[[Outgoing], str | None]
@@ -116,7 +119,7 @@ class Lane:
         self._lines: list[bytes] = []
         self._body: bytes | None = None
         self._posting = False
-        self._departed = False
+        self.departed = False
         self._refusal: str | None = None
         self._started_at = self._looked_at = 0.0
         self.easy = easy = pycurl.Curl()
@@ -148,7 +151,7 @@ class Lane:
         self.outgoing = outgoing
         self.owner = owner
         self._look = look
-        self._departed = False
+        self.departed = False
         self._refusal = None
         self._started_at = self._looked_at = now
         self._chunks.clear()
@@ -169,13 +172,16 @@ class Lane:
 
     def _depart(self, *_: object) -> int:
         """The connection is up and the next byte is the request's. Called by libcurl."""
-        if self._departed and self._posting:
-            return int(pycurl.PREREQFUNC_ABORT)
-        if time.monotonic() - self._looked_at > LOOK_AGAIN_S and not self._departed:
+        if self.departed:
+            again = not self._posting and (self._permits is None or self._permits.leaves_again())
+            return int(pycurl.PREREQFUNC_OK if again else pycurl.PREREQFUNC_ABORT)
+        if time.monotonic() - self._looked_at > LOOK_AGAIN_S:
             self._refusal = last_look(self._look, self.outgoing)
             if self._refusal is not None:
                 return int(pycurl.PREREQFUNC_ABORT)
-        self._departed = True
+        self.departed = True
+        if self._permits is not None:
+            self._permits.departed()
         return int(pycurl.PREREQFUNC_OK)
 
     def answer(self, code: int, now: float) -> Answer:
@@ -184,7 +190,7 @@ class Lane:
         if self._refusal is not None:
             return refused(key, self._refusal)
         getinfo = self.easy.getinfo
-        if not self._departed:
+        if not self.departed:
             answer = unsent(key, f"curl {code}: {_said(code)}; nothing was sent")
             answer.elapsed_s = now - self._started_at
             return answer
@@ -212,7 +218,7 @@ class Lane:
 
     def lost(self, reason: str, now: float) -> Answer:
         """The answer when the fan-out itself stops under the request."""
-        outcome = Outcome.UNKNOWN if self._departed else Outcome.NOT_SENT
+        outcome = Outcome.UNKNOWN if self.departed else Outcome.NOT_SENT
         elapsed_s = now - self._started_at
         return Answer(self.outgoing.key, outcome, None, b"", None, None, None, reason, elapsed_s)
 

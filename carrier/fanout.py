@@ -24,8 +24,9 @@ import pycurl
 
 from .channel import Channel
 from .curl_lane import Answer, Lane, Limits, Outcome, Outgoing, last_look, refused, unsent
+from .permits import Permits
 
-__all__ = ["Answer", "Channel", "Fanout", "Outcome", "Outgoing", "shared"]
+__all__ = ["Answer", "Channel", "Fanout", "Outcome", "Outgoing", "Permits", "shared"]
 
 _EVENTS = {
     pycurl.POLL_IN: select.POLLIN,
@@ -41,7 +42,8 @@ class Fanout:
 
     Times are seconds and bound each request: `connect_timeout_s` until the connection is up,
     `total_timeout_s` from hand-over to the last byte. Answers larger than `max_body_bytes` are cut
-    off. No redirects, no proxies from the environment, no compression, HTTP/1.1.
+    off. No redirects, no proxies from the environment, no compression, HTTP/1.1. `permits`, where
+    given, say how many requests may leave and be in flight; the rest waits in the queue.
     Not usable in a forked child: it would write on its parent's connections.
     """
 
@@ -53,7 +55,9 @@ class Fanout:
         total_timeout_s: float = 20.0,
         max_body_bytes: int = 1 << 20,
         ca_bundle: str | None = None,
+        permits: Permits | None = None,
     ) -> None:
+        self._permits = permits
         self._limits = Limits(connect_timeout_s, total_timeout_s, max_body_bytes, ca_bundle)
         self._pid = os.getpid()
         self._lock = threading.Lock()
@@ -86,7 +90,7 @@ class Fanout:
             return
         with self._lock:
             self._closing = True
-        self._wake()
+        self.wake()
         self._thread.join(self._limits.total_timeout_s)  # a look that hangs must not hang us
 
     def enqueue(self, channel: Channel, batch: Sequence[Outgoing]) -> None:
@@ -99,7 +103,14 @@ class Fanout:
             if batch and not channel.queue:
                 self._waiting.append(channel)
             channel.queue.extend(batch)
-        self._wake()
+        if self._permits is not None:
+            self._permits.asked.set()
+        self.wake()
+
+    def queued(self) -> int:
+        """Requests that wait for a lane or a permit."""
+        with self._lock:
+            return sum(len(channel.queue) for channel in self._waiting)
 
     def dequeue(self, channel: Channel) -> list[Outgoing]:
         """Take a channel's queue away."""
@@ -110,7 +121,8 @@ class Fanout:
                 self._waiting.remove(channel)
         return taken
 
-    def _wake(self) -> None:
+    def wake(self) -> None:
+        """Look at the queue again: there may be new work or new permits."""
         try:
             self._wake_in.send(b"w")
         except BlockingIOError:
@@ -119,7 +131,7 @@ class Fanout:
             return  # closed meanwhile
 
     def _new_lane(self) -> Lane:
-        return Lane(self._limits)
+        return Lane(self._limits, self._permits)
 
     # Everything below runs on the fan-out's own thread.
 
@@ -139,8 +151,11 @@ class Fanout:
     def _fill(self) -> None:
         """Hand queued requests to free lanes, the channels taking turns."""
         batch: list[tuple[Channel, Outgoing]] = []
+        permits, now = self._permits, time.monotonic()
         with self._lock:
             while self._waiting and len(batch) < len(self._free):
+                if permits is not None and not permits.take(now):
+                    break
                 channel = self._waiting.popleft()
                 batch.append((channel, channel.queue.popleft()))
                 if channel.queue:
@@ -148,12 +163,13 @@ class Fanout:
         if not batch:
             return
         touched = set()
-        now = time.monotonic()
         for channel, outgoing in batch:
             refusal = last_look(channel.look, outgoing)
             if refusal is None:
                 refusal = self._start(channel, outgoing, now)
             if refusal is not None:
+                if permits is not None:
+                    permits.ended(departed=False)
                 channel.ready.append(refused(outgoing.key, refusal))
                 touched.add(channel)
         for channel in touched:
@@ -179,7 +195,7 @@ class Fanout:
             # Some may be over already (out of time, refused): then there is nothing to wait for.
             wait_ms = multi.timeout() if running == len(self._busy) else 0
         if self._waiting and self._free:
-            wait_ms = 0
+            wait_ms = self._next_permit_ms(wait_ms)
         wake = self._wake_out.fileno()
         for fd, bits in self._poller.poll(wait_ms if wait_ms < 0 else wait_ms * self._per_second):
             if fd == wake:
@@ -194,6 +210,13 @@ class Fanout:
             else:  # an idle connection was closed by the server; libcurl finds out on its own
                 self._poller.unregister(fd)
                 watched.pop(fd, None)
+
+    def _next_permit_ms(self, wait_ms: float) -> float:
+        """How long to wait, at most `wait_ms` (-1: for ever), with a request and a lane ready."""
+        if self._permits is None:
+            return 0
+        permit_ms = 1000 * self._permits.wait_s(time.monotonic())
+        return permit_ms if wait_ms < 0 else min(wait_ms, permit_ms)
 
     def _watch(self, what: int, fd: int, _multi: object, _data: object) -> None:
         """libcurl's wish to be told about a descriptor.
@@ -234,6 +257,8 @@ class Fanout:
     def _settle(self, lane: Lane, answer: Answer, touched: set[Channel]) -> None:
         self._multi.remove_handle(lane.easy)
         self._busy.discard(lane)
+        if self._permits is not None:
+            self._permits.ended(departed=lane.departed)
         channel: Channel = lane.owner
         channel.ready.append(answer)
         touched.add(channel)

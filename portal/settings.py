@@ -164,6 +164,13 @@ CARRIER = {
 }
 # Requests one worker process keeps in flight; x processes = in flight in all.
 CARRIER_IN_FLIGHT = env.int("CARRIER_IN_FLIGHT", default=250)
+# What Carrier allows all processes together; 0: no limit. dr_events/dispatch/pace.py keeps them.
+CARRIER_MAX_REQUESTS_PER_S = env.int("CARRIER_MAX_REQUESTS_PER_S", default=0)
+CARRIER_MAX_IN_FLIGHT = env.int("CARRIER_MAX_IN_FLIGHT", default=0)
+if min(CARRIER_MAX_REQUESTS_PER_S, CARRIER_MAX_IN_FLIGHT) < 0:
+    raise ImproperlyConfigured(
+        "CARRIER_MAX_REQUESTS_PER_S and CARRIER_MAX_IN_FLIGHT must be 0 (no limit) or more."
+    )
 # How long after a lost answer the vendor may still apply the request, in real seconds. A row is
 # not sent again before total timeout + this bound. Not public; measure it with the vendor.
 CARRIER_LATE_EFFECT_S = env.float("CARRIER_LATE_EFFECT_S", default=30.0)

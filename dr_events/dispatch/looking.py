@@ -5,8 +5,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from enum import Enum
 
-from django.conf import settings
-
 from base import clock
 from carrier import wire
 from carrier.fanout import Answer, Channel, Outcome, Outgoing
@@ -19,6 +17,8 @@ from enrollments.tokens import CannotOpen
 BATCH = 500
 # A task looks this long, then ends; the next sweep goes on where it stopped.
 WORK_S = 25.0
+# What is under way then is waited for this long: more than a request may take.
+PATIENCE_S = 25.0
 
 
 class Listing(Enum):
@@ -61,7 +61,10 @@ class Lookout:
         more = True
         try:
             while more or channel.pending:
-                while more and channel.pending < settings.CARRIER_IN_FLIGHT + BATCH:
+                if time.monotonic() > until + PATIENCE_S:
+                    self.complete = False  # nothing may leave: the next round asks those left over
+                    return
+                while more and vendor.has_room(channel):
                     more = time.monotonic() < until and self._ask(channel)
                 done = [seen for answer in self._answers(channel) if (seen := self._take(answer))]
                 if done:
@@ -74,7 +77,7 @@ class Lookout:
         return channel.collect(at_most=BATCH, wait_s=0.2)
 
     def _ask(self, channel: Channel) -> bool:
-        batch = self.rows_after(self._after)
+        batch = self.rows_after(self._after)[: vendor.claim_rows()]
         if not batch:
             self.complete = True
             return False

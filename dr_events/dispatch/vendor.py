@@ -6,21 +6,64 @@ from django.conf import settings
 
 from carrier import fanout
 from carrier.wire import events_url
+from dr_events.dispatch import pace
 from enrollments.vendor_session import TOKEN_MARGIN, config, open_access
 
-__all__ = ["TOKEN_MARGIN", "bearer", "events_address", "quiet_time", "requests", "status_address"]
+__all__ = [
+    "TOKEN_MARGIN",
+    "bearer",
+    "claim_rows",
+    "events_address",
+    "has_room",
+    "quiet_time",
+    "requests",
+    "status_address",
+]
+
+CLAIM_ROWS = 500
+# Where a limit holds, no more is queued than leaves within twice these many seconds: a claimed row
+# may wait a third of its lease, and what this process may do can shrink to a fraction meanwhile.
+QUEUE_S = 1.0
+# Where only requests in flight are limited: so many queued for each lane.
+QUEUE_A_LANE = 5
 
 
 def requests() -> fanout.Fanout:
     """The fan-out of this process; its connections stay open between waves and events."""
-    vendor = config()
-    return fanout.shared(
+    vendor, pacer = config(), pace.pacer()
+    fan = fanout.shared(
         in_flight=settings.CARRIER_IN_FLIGHT,
         connect_timeout_s=vendor.connect_timeout_s,
         total_timeout_s=vendor.total_timeout_s,
         max_body_bytes=vendor.max_body_bytes,
         ca_bundle=vendor.ca_bundle,
+        permits=pacer.permits if pacer else None,
     )
+    if pacer:
+        pacer.serve(fan)
+    return fan
+
+
+def claim_rows() -> int:
+    """How many rows to claim, or homes to ask, at once."""
+    pacer = pace.pacer()
+    if pacer is None:
+        return CLAIM_ROWS
+    per_second, lanes = pacer.here()
+    rows = [CLAIM_ROWS]
+    if per_second is not None:
+        rows.append(int(QUEUE_S * per_second))
+    if lanes is not None:
+        rows.append(QUEUE_A_LANE * lanes)
+    return max(min(rows), 1)
+
+
+def has_room(channel: fanout.Channel) -> bool:
+    """Whether to queue that many more. A claim's worth above the lanes: they stay busy while the
+    next rows are claimed and the last ones saved."""
+    if pace.pacer() is None:
+        return channel.pending < settings.CARRIER_IN_FLIGHT + CLAIM_ROWS
+    return channel.queued < claim_rows()
 
 
 def events_address(serial: str) -> str:

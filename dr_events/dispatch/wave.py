@@ -23,7 +23,6 @@ from enrollments.vendor_session import config
 
 log = logging.getLogger(__name__)
 
-CLAIM_ROWS = 500
 SAVE_ROWS = 500
 # A task works this long, then ends; the next sweep rings again. Far below every time limit.
 WORK_S = 25.0
@@ -78,13 +77,12 @@ class _Wave:
         self.watch = Watch(self.event, settings.LEASE_S, clock.database_now)
         self.channel = vendor.requests().channel(lambda out: self.watch.refusal(out.key))
         until = time.monotonic() + WORK_S
-        # A claim's worth above the lanes: they stay busy while the next rows are claimed and the
-        # last ones saved.
-        low_water = settings.CARRIER_IN_FLIGHT + CLAIM_ROWS
+        # Where nothing may leave, what is queued goes back after as long as a claim may wait.
+        patience = until + settings.LEASE_S / 3
         more = True
         try:
-            while more or self.channel.pending:
-                while more and self.channel.pending < low_water:
+            while (more or self.channel.pending) and time.monotonic() < patience:
+                while more and vendor.has_room(self.channel):
                     self.watch.refresh()
                     more = time.monotonic() < until and self._claim()
                 self._turn()
@@ -97,7 +95,7 @@ class _Wave:
         """Rows whose senders kept dying, one after the other and when nothing else is in the air:
         if one of them is the reason, it takes no other row along."""
         while time.monotonic() < until and self._claim(alone=True):
-            while self.channel.pending:
+            while self.channel.pending and time.monotonic() < until:
                 self._turn()
 
     def _turn(self) -> None:
@@ -117,7 +115,7 @@ class _Wave:
         claimed = operations.claim(
             event_id=self.event.id,
             after=0 if alone else self.after,
-            limit=1 if alone else CLAIM_ROWS,
+            limit=1 if alone else vendor.claim_rows(),
             alone=alone,
             lease=timedelta(seconds=settings.LEASE_S),
             token_margin=vendor.TOKEN_MARGIN,

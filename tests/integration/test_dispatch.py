@@ -11,7 +11,7 @@ from django.db import connection
 from django.utils import timezone
 
 from dr_events import dispatch, operations, queries
-from dr_events.dispatch import wave
+from dr_events.dispatch.vendor import CLAIM_ROWS
 from dr_events.models import Attempt, Dispatch, Event
 from dr_events.read_back import read_back
 from dr_events.states import Delivery, EventState, OptOutVia, Participation
@@ -231,7 +231,7 @@ def claim(event: Event, now: datetime) -> operations.Claim:
     return operations.claim(
         event_id=event.pk,
         after=0,
-        limit=wave.CLAIM_ROWS,
+        limit=CLAIM_ROWS,
         lease=timedelta(seconds=60),
         token_margin=timedelta(seconds=60),
         last_send=event.ends_at - timedelta(minutes=30),
