@@ -178,5 +178,6 @@ class Response(ColoredChoices):
 
 class OptOutVia(ColoredChoices):
     HOME_PAGE = "HOME_PAGE", "azure", "Home page"
+    MAIL = "MAIL", "azure", "Link in a mail"
     OPERATOR = "OPERATOR", "azure", "Utility"
     PARTNER = "PARTNER", "azure", "Partner"

@@ -11,8 +11,10 @@ from django.utils import timezone
 from kombu.exceptions import OperationalError
 
 from base import clock
-from dr_events import dispatch, queries
+from dr_events import dispatch, mailing, queries
 from dr_events import read_back as window
+from dr_events.operations import noticing
+from dr_events.queries import notices
 from enrollments import tasks as homes
 from enrollments.vendor_session import TOKEN_MARGIN
 
@@ -22,6 +24,9 @@ log = logging.getLogger(__name__)
 STALE_S = 20
 # Two turns of the refreshers: a task that is killed midway can lose a rotated token.
 RENEW_BATCH = 16
+# Real seconds a mail task works: without a broker it stands in the way of the next sweep. While an
+# event is being sent, a dozen mails at most.
+MAIL_FOR_S, MAIL_BREATH_S = 5.0, 0.2
 
 
 @shared_task
@@ -45,6 +50,15 @@ def take_back(*, event_id: int, **_: Any) -> None:
 
 
 @shared_task
+def mail(**_: Any) -> None:
+    """Write down who must be told of what, and send what waits."""
+    now = clock.database_now()
+    noticing.write_rounds(now=now)
+    is_busy = bool(queries.work.events_to_send(now=now))
+    mailing.send_due(for_s=MAIL_BREATH_S if is_busy else MAIL_FOR_S)
+
+
+@shared_task
 def sweep(**_: Any) -> None:
     """Beat's tick."""
     ring_due()
@@ -59,7 +73,7 @@ class Ring:
 
 
 def due() -> list[Ring]:
-    """Everything that is due now, tokens first, then sending, then looking."""
+    """Everything that is due now, tokens first, then sending, then looking, mail last."""
     now = clock.database_now()
     rings = [*_tokens(now)]
     for event_id in queries.work.events_to_send(now=now):
@@ -69,7 +83,8 @@ def due() -> list[Ring]:
         rings.append(Ring(take_back, {"event_id": event_id}))
     for event_id in queries.work.events_to_read_back(now=now):
         rings.append(Ring(read_back, {"event_id": event_id}))
-    return rings + [Ring(homes.read_home, {"grant_id": grant}) for grant in homes.due()]
+    rings += [Ring(homes.read_home, {"grant_id": grant}) for grant in homes.due()]
+    return rings + [Ring(mail, {})] * notices.is_due(now=now)
 
 
 def _tokens(now: datetime) -> list[Ring]:

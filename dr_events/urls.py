@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from dr_events.views import console, designer, events, home, programs, systems
+from dr_events.views import console, designer, events, home, mail, no, programs, systems
 
 urlpatterns = [
     path("console/", console.console, name="console"),
@@ -36,4 +36,8 @@ urlpatterns = [
     path(
         "home/systems/<int:enrollment_id>/withdraw/", home.withdraw_system, name="withdraw_system"
     ),
+    path("home/mail/", mail.my_mail, name="my_mail"),
+    # Anything below is taken, so that a mangled token ends on the same page and in no log.
+    path("o/<path:token>/", no.say_no, name="say_no"),
+    path("m/<path:token>/", no.stop_mail, name="stop_mail"),
 ]

@@ -1,12 +1,21 @@
 """The back office: looking only. Rows change through operations, so that each change is recorded;
-the one thing made here is a new version of a program's terms."""
+the things made here are new versions of a program's terms and of its questions."""
 
 from typing import Any
 
 from django.contrib import admin
 from django.http import HttpRequest
 
-from enrollments.models import CarrierGrant, Consent, Enrollment, Program, System, Terms
+from enrollments.models import (
+    CarrierGrant,
+    Consent,
+    Enrollment,
+    Notice,
+    Program,
+    Question,
+    System,
+    Terms,
+)
 
 
 class LookOnly(admin.ModelAdmin):
@@ -34,6 +43,25 @@ class TermsAdmin(LookOnly):
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("enrollments.add_terms")
+
+
+@admin.register(Question)
+class QuestionAdmin(LookOnly):
+    list_display = ("program", "key", "version", "position", "text", "fitting", "is_asked")
+    list_select_related = ("program",)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("enrollments.add_question")
+
+
+@admin.register(Notice)
+class NoticeAdmin(LookOnly):
+    """What was mailed to whom and when."""
+
+    list_display = ("user", "kind", "subject", "state", "sent_to", "sent_at", "tries", "trouble")
+    list_select_related = ("user",)
+    list_filter = ("state", "kind")
+    search_fields = ("sent_to", "subject")
 
 
 @admin.register(System)

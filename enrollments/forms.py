@@ -1,9 +1,12 @@
 """What people type on the way into a program."""
 
 import re
+from collections.abc import Sequence
 from typing import Any
 
 from django import forms
+
+from enrollments.models import Question
 
 
 class AgreeForm(forms.Form):
@@ -30,3 +33,23 @@ class Ids(forms.Field):
 
 class ChooseForm(forms.Form):
     system = Ids(error_messages={"required": "Choose at least one system."})
+
+
+class AnswerForm(forms.Form):
+    """Yes or no to each question; a field is named after the question's id."""
+
+    def __init__(self, questions: Sequence[Question], data: Any = None) -> None:
+        super().__init__(data)
+        for question in questions:
+            self.fields[f"question-{question.pk}"] = forms.TypedChoiceField(
+                choices=[("yes", "Yes"), ("no", "No")],
+                coerce=lambda value: value == "yes",
+                error_messages={
+                    "required": "Answer yes or no.",
+                    "invalid_choice": "Answer yes or no.",
+                },
+            )
+
+    def said(self) -> dict[int, bool]:
+        """Question id -> yes, once the form is valid."""
+        return {int(name.split("-")[1]): yes for name, yes in self.cleaned_data.items()}

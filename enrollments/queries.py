@@ -9,7 +9,16 @@ from decimal import Decimal
 from django.db.models import Count, F, Q, QuerySet
 
 from enrollments import rules
-from enrollments.models import CarrierGrant, Consent, Enrollment, Program, System, Terms
+from enrollments.models import (
+    Answer,
+    CarrierGrant,
+    Consent,
+    Enrollment,
+    Program,
+    Question,
+    System,
+    Terms,
+)
 from enrollments.states import (
     LIVE_ENROLLMENTS,
     ConsentAct,
@@ -66,7 +75,7 @@ class SystemCard:
 class Journey:
     """Where a homeowner stands on the way into a program; every device continues here.
 
-    ``step`` is one of consent · connect · relink · reading · choose · done.
+    ``step`` is one of consent · questions · connect · relink · reading · choose · done.
     """
 
     step: str
@@ -109,6 +118,24 @@ def agreed(user: User, program: Program) -> Consent | None:
     return last if last and last.act == ConsentAct.GIVEN else None
 
 
+def questions_of(program: Program) -> list[Question]:
+    """The newest version of each question that is still asked, in order."""
+    newest = Question.objects.filter(program=program).order_by("key", "-version").distinct("key")
+    return sorted((q for q in newest if q.is_asked), key=lambda q: (q.position, q.pk))
+
+
+def answers_of(user: User, questions: Sequence[Question]) -> dict[int, bool]:
+    """The last answer to each of these texts, by question id; none where there is none."""
+    kept = Answer.objects.filter(user=user, question__in=questions).order_by("at", "id")
+    return dict(kept.values_list("question_id", "said"))
+
+
+def fits(user: User, program: Program) -> bool:
+    """Is every question answered so that the home may join?"""
+    asked = questions_of(program)
+    return rules.all_fit({q.pk: q.fitting for q in asked}, answers_of(user, asked))
+
+
 def grants_of(user: User) -> QuerySet[CarrierGrant]:
     return CarrierGrant.objects.filter(user=user).exclude(state=GrantState.REVOKED)
 
@@ -126,6 +153,8 @@ def _step(
         return "done"
     if agreed(user, program) is None:
         return "consent"
+    if not fits(user, program):
+        return "questions"
     if grant is None:
         return "connect"
     if grant.state == GrantState.NEEDS_RELINK:

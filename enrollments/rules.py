@@ -1,6 +1,6 @@
 """Pure rules about homes: who can take part, and why not."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from enrollments.states import Ineligible
@@ -72,6 +72,15 @@ def why_not(facts: SystemFacts) -> Ineligible | None:
     return None
 
 
+def all_fit(fitting: Mapping[int, bool | None], said: Mapping[int, bool]) -> bool:
+    """Is every question answered, and as a home must answer that wants to join? ``fitting``:
+    question id -> the answer it takes, None where either will do."""
+    return all(
+        question in said and wanted in (None, said[question])
+        for question, wanted in fitting.items()
+    )
+
+
 def sync_delay_s(failures: int) -> float:
     """Seconds until the next try to read a home after ``failures`` failed ones: 5 s doubling
     to 5 minutes, then every 5 minutes."""
@@ -87,3 +96,9 @@ def reread_delay_s(chance: float) -> float:
 def refresh_pause_s(retry_after_s: float | None) -> float:
     """Seconds until a failed renewal is tried again: half a minute, or as long as Carrier asks."""
     return max(retry_after_s or 0.0, 30.0)
+
+
+def mail_pause_s(failures: int) -> float:
+    """Real seconds before a mail, or a mail server, is tried again: 10 s doubling to half an hour.
+    The first five tries are over in five minutes: who must connect again hears of it in time."""
+    return float(min(10 * 2 ** max(failures - 1, 0), 1800))

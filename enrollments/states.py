@@ -1,4 +1,4 @@
-"""States of a permission and of an enrolment, and the moves they allow."""
+"""States of a permission, of an enrolment and of a notice, and the moves they allow."""
 
 from base.choices import ColoredChoices
 
@@ -57,3 +57,45 @@ class Ineligible(ColoredChoices):
     OFFLINE = "OFFLINE", "yellow", "Wall control is offline"
     NOT_READ = "NOT_READ", "yellow", "Not read from Carrier yet"
     SCOPE_MISSING = "SCOPE_MISSING", "yellow", "Permission is incomplete"
+
+
+class NoticeKind(ColoredChoices):
+    """What a mail tells."""
+
+    ENROLLED = "ENROLLED", "green", "Enrolled"
+    PERMISSION_LOST = "PERMISSION_LOST", "yellow", "Permission lost"
+    WITHDRAWN = "WITHDRAWN", "secondary", "Left the program"
+    ANNOUNCED = "ANNOUNCED", "azure", "Event announced"
+    CANCELLED = "CANCELLED", "secondary", "Event called off"
+    OVER = "OVER", "blue", "What happened"
+
+
+# What somebody who wants no mail about events does not get.
+EVENT_MAIL = frozenset({NoticeKind.ANNOUNCED, NoticeKind.CANCELLED, NoticeKind.OVER})
+# Whoever does not hear of these in time is worse off; they go before an announcement to thousands.
+URGENT_MAIL = frozenset({NoticeKind.PERMISSION_LOST, NoticeKind.CANCELLED})
+
+
+class NoticeState(ColoredChoices):
+    """
+    WAITING ──> SENT (the mail server took it; what it does with it is not known here)
+       └──> DROPPED (not true or not wanted any more, or the mail server will never take it)
+    """
+
+    WAITING = "WAITING", "azure", "Waiting"
+    SENT = "SENT", "green", "Sent"
+    DROPPED = "DROPPED", "secondary", "Not sent"
+
+
+NOTICE_MOVES = {
+    NoticeState.WAITING: {NoticeState.SENT, NoticeState.DROPPED},
+    NoticeState.SENT: set(),
+    NoticeState.DROPPED: set(),
+}
+
+
+class LinkPurpose(ColoredChoices):
+    """The one thing the holder of a mailed address may do without signing in."""
+
+    SAY_NO = "SAY_NO", "yellow", "Say no to one event"
+    STOP_MAIL = "STOP_MAIL", "yellow", "Stop mail about events"

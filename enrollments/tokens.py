@@ -7,6 +7,7 @@ were a token. Nonces are random 96 bits: safe for far more tokens than a utility
 (NIST SP 800-38D, 8.3: up to 2**32 per key).
 """
 
+import hashlib
 import os
 from collections.abc import Mapping
 from functools import cache
@@ -59,3 +60,9 @@ def key_of(sealed: bytes) -> str:
 @cache
 def vault() -> Vault:
     return Vault(settings.TOKEN_KEYS)
+
+
+def hashed(token: str) -> str:
+    """What is kept of a random token that only has to be recognised. It needs no slow hash: there
+    is nothing to guess in 128 random bits or more."""
+    return hashlib.sha256(token.encode()).hexdigest()

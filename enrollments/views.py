@@ -12,7 +12,7 @@ from django_htmx.http import HttpResponseClientRefresh
 from base import clock
 from base.refusal import Refused
 from enrollments import operations, queries, rules, vendor_session
-from enrollments.forms import AgreeForm, ChooseForm
+from enrollments.forms import AgreeForm, AnswerForm, ChooseForm
 from enrollments.models import Program
 from enrollments.queries import Journey, ProgramPage
 from people.access import actor_of, homeowner_page, me
@@ -21,6 +21,7 @@ from people.models import User
 # How the answer from Carrier turned out, by the code of the refusal, as an HTTP status.
 CALLBACK_STATUS = {"linked-elsewhere": 409, "code-refused": 409, "scopes-missing": 200}
 STEPS = ("consent", "connect", "choose", "done")
+SAME_STEP = {"questions": "consent", "relink": "connect", "reading": "connect"}
 
 
 def _page(slug: str) -> ProgramPage:
@@ -43,7 +44,12 @@ def program(request: HttpRequest, slug: str) -> HttpResponse:
     return render(
         request,
         "enrollments/program.html",
-        {"page": page, "program": page.program, "zone": page.program.time_zone},
+        {
+            "page": page,
+            "program": page.program,
+            "zone": page.program.time_zone,
+            "questions": queries.questions_of(page.program),
+        },
     )
 
 
@@ -75,12 +81,12 @@ def _step(
     page: ProgramPage,
     journey: Journey,
     *,
-    form: AgreeForm | ChooseForm | None = None,
+    form: AgreeForm | AnswerForm | None = None,
     problem: str = "",
     status: int = 200,
 ) -> HttpResponse:
-    closed = page.why_closed if journey.step in ("consent", "connect") else ""
-    here = {"relink": "connect", "reading": "connect"}.get(journey.step, journey.step)
+    closed = page.why_closed if journey.step in ("consent", "questions", "connect") else ""
+    here = SAME_STEP.get(journey.step, journey.step)
     cards = journey.systems
     context: dict[str, Any] = {
         "page": page,
@@ -97,6 +103,8 @@ def _step(
         "blocked": [c for c in cards if not c.enrollment_id and c.obstacle],
         "checking": bool(journey.grant and journey.grant.is_being_read),
     }
+    if journey.step == "questions":
+        context["questions"] = _questions(me(request), page.program, form)
     template = "closed" if closed else journey.step
     return render(request, f"enrollments/join_{template}.html", context, status=status)
 
@@ -117,6 +125,49 @@ def join_agree(request: HttpRequest, slug: str) -> HttpResponse:
             user=user,
             program=page.program,
             version=form.cleaned_data["version"],
+            actor=actor_of(request),
+            now=clock.now(),
+        )
+    except Refused as no:
+        return _step(request, page, journey, problem=str(no), status=422)
+    return redirect("join", slug=slug)
+
+
+def _questions(user: User, program: Program, form: Any) -> list[dict[str, Any]]:
+    """Each question with the answer to show, ``yes`` or ``no``, and what is wrong with it."""
+    asked = queries.questions_of(program)
+    kept = queries.answers_of(user, asked)
+    shown = {f"question-{key}": "yes" if said else "no" for key, said in kept.items()}
+    shown |= dict(form.data.items()) if form else {}
+    return [
+        {
+            "question": question,
+            "name": f"question-{question.pk}",
+            "shown": shown.get(f"question-{question.pk}", ""),
+            "misfit": question.pk in kept and question.fitting not in (None, kept[question.pk]),
+            "error": form.errors.get(f"question-{question.pk}", [""])[0] if form else "",
+        }
+        for question in asked
+    ]
+
+
+@homeowner_page
+@require_POST
+def join_answer(request: HttpRequest, slug: str) -> HttpResponse:
+    """Answers are kept as they are; what does not fit is said at once, with what can be done."""
+    page = _page(slug)
+    user = me(request)
+    journey = queries.journey(user, page.program)
+    if journey.step != "questions":  # pressed twice, or answered on another device
+        return redirect("join", slug=slug)
+    form = AnswerForm(queries.questions_of(page.program), request.POST)
+    if not form.is_valid():
+        return _step(request, page, journey, form=form, status=422)
+    try:
+        operations.answer(
+            user=user,
+            program=page.program,
+            said=form.said(),
             actor=actor_of(request),
             now=clock.now(),
         )

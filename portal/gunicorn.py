@@ -1,8 +1,11 @@
 """Web server settings: ``gunicorn -c portal/gunicorn.py portal.wsgi``."""
 
 import os
+import re
 import signal
 from typing import Any
+
+from gunicorn.glogging import Logger
 
 from portal.embedded import die_with_parent
 
@@ -18,6 +21,18 @@ control_socket_disable = True
 accesslog = "-"
 # The path without its query: a callback's code must not end up in a log.
 access_log_format = '%(h)s "%(m)s %(U)s" %(s)s %(B)s %(M)sms'
+
+
+class Discreet(Logger):
+    """An address from a mail is a key: its token stays out of the log."""
+
+    def atoms(self, *args: Any) -> dict[str, Any]:
+        found: dict[str, Any] = super().atoms(*args)
+        found["U"] = re.sub(r"^/([om])/.+", r"/\1/-", found["U"])
+        return found
+
+
+logger_class = Discreet
 
 
 def post_fork(server: Any, worker: Any) -> None:

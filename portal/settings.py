@@ -142,7 +142,10 @@ IDP_OIDC_ACCESS_TOKEN_EXPIRES_IN = 3600
 EMAIL_CONFIG: dict[str, Any] = env.email_url_config(read.required("EMAIL_URL"))
 vars().update(EMAIL_CONFIG)
 DEFAULT_FROM_EMAIL = read.required("DEFAULT_FROM_EMAIL")
-EMAIL_TIMEOUT = 10
+# What homes are told about events and permissions may come from an address of its own.
+NOTICES_FROM_EMAIL = env("NOTICES_FROM_EMAIL", default="") or DEFAULT_FROM_EMAIL
+# Seconds for one step of the talk with the mail server; a sender is held up no longer than that.
+EMAIL_TIMEOUT = env.float("EMAIL_TIMEOUT_S", default=5.0)
 
 # --- Carrier ----------------------------------------------------------------------------------
 # Host names, token addresses and client authentication are not public: all of them are settings.

@@ -342,6 +342,7 @@ class Migration(migrations.Migration):
                     models.CharField(
                         choices=[
                             ("HOME_PAGE", "Home page"),
+                            ("MAIL", "Link in a mail"),
                             ("OPERATOR", "Utility"),
                             ("PARTNER", "Partner"),
                         ],

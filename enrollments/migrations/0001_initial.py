@@ -508,4 +508,263 @@ class Migration(migrations.Migration):
             model_name="consent",
             index=models.Index(fields=["user", "at"], name="consents_by_user"),
         ),
+        migrations.CreateModel(
+            name="MailStop",
+            fields=[
+                (
+                    "user",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        primary_key=True,
+                        related_name="mail_stop",
+                        serialize=False,
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                ("at", models.DateTimeField(help_text="Business time.")),
+            ],
+        ),
+        migrations.CreateModel(
+            name="MailLink",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("token_hash", models.CharField(max_length=64, unique=True)),
+                (
+                    "purpose",
+                    models.CharField(
+                        choices=[
+                            ("SAY_NO", "Say no to one event"),
+                            ("STOP_MAIL", "Stop mail about events"),
+                        ],
+                        max_length=10,
+                    ),
+                ),
+                ("subject", models.CharField(blank=True, max_length=60)),
+                ("expires_at", models.DateTimeField(db_index=True, help_text="Business time.")),
+                (
+                    "user",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="mail_links",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+            ],
+        ),
+        migrations.CreateModel(
+            name="MailServer",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("failures", models.PositiveIntegerField(default=0, help_text="In a row.")),
+                ("quiet_until", models.DateTimeField(help_text="Real time.", null=True)),
+                ("trouble", models.CharField(blank=True, max_length=120)),
+            ],
+            options={
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("id", 1)), name="only_one_mail_server"
+                    )
+                ],
+            },
+        ),
+        migrations.CreateModel(
+            name="NoticeRound",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[
+                            ("ENROLLED", "Enrolled"),
+                            ("PERMISSION_LOST", "Permission lost"),
+                            ("WITHDRAWN", "Left the program"),
+                            ("ANNOUNCED", "Event announced"),
+                            ("CANCELLED", "Event called off"),
+                            ("OVER", "What happened"),
+                        ],
+                        max_length=20,
+                    ),
+                ),
+                ("subject", models.CharField(max_length=60)),
+                ("at", models.DateTimeField(help_text="Business time.")),
+            ],
+            options={
+                "constraints": [
+                    models.UniqueConstraint(fields=("kind", "subject"), name="one_round_per_fact")
+                ],
+            },
+        ),
+        migrations.CreateModel(
+            name="Notice",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[
+                            ("ENROLLED", "Enrolled"),
+                            ("PERMISSION_LOST", "Permission lost"),
+                            ("WITHDRAWN", "Left the program"),
+                            ("ANNOUNCED", "Event announced"),
+                            ("CANCELLED", "Event called off"),
+                            ("OVER", "What happened"),
+                        ],
+                        max_length=20,
+                    ),
+                ),
+                ("subject", models.CharField(max_length=60)),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[("WAITING", "Waiting"), ("SENT", "Sent"), ("DROPPED", "Not sent")],
+                        default="WAITING",
+                        max_length=10,
+                    ),
+                ),
+                ("urgent", models.BooleanField(default=False, help_text="Goes before the others.")),
+                ("made_at", models.DateTimeField(help_text="Business time.")),
+                ("due_at", models.DateTimeField(help_text="Business time.")),
+                ("lease_until", models.DateTimeField(null=True)),
+                ("next_try_at", models.DateTimeField(help_text="Real time.", null=True)),
+                ("tries", models.PositiveSmallIntegerField(default=0)),
+                ("trouble", models.CharField(blank=True, max_length=120)),
+                ("sent_at", models.DateTimeField(help_text="Business time.", null=True)),
+                ("sent_to", models.EmailField(blank=True, max_length=254)),
+                (
+                    "user",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="notices",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+            ],
+            options={
+                "indexes": [
+                    models.Index(
+                        condition=models.Q(("state", "WAITING")),
+                        fields=["-urgent", "due_at", "id"],
+                        name="notices_waiting",
+                    ),
+                    models.Index(fields=["subject", "kind"], name="notices_by_subject"),
+                ],
+                "constraints": [
+                    models.UniqueConstraint(fields=("user", "kind", "subject"), name="told_once"),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("state", "SENT"), _negated=True),
+                            ("sent_at__isnull", False),
+                            _connector="OR",
+                        ),
+                        name="sent_has_a_time",
+                    ),
+                ],
+            },
+        ),
+        migrations.CreateModel(
+            name="Question",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "key",
+                    models.SlugField(
+                        help_text="Stays the same over its versions, such as medical-need."
+                    ),
+                ),
+                ("version", models.PositiveIntegerField(default=1)),
+                ("position", models.PositiveSmallIntegerField(default=0)),
+                ("text", models.TextField()),
+                (
+                    "fitting",
+                    models.BooleanField(
+                        help_text="The answer a home needs to join: yes or no. Empty: asked for the record only.",
+                        null=True,
+                    ),
+                ),
+                (
+                    "remedy",
+                    models.TextField(
+                        blank=True,
+                        help_text="Why the other answer does not fit, and what the home can do.",
+                    ),
+                ),
+                (
+                    "is_asked",
+                    models.BooleanField(
+                        default=True, help_text="No: this key is not asked any more."
+                    ),
+                ),
+                (
+                    "program",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="questions",
+                        to="enrollments.program",
+                    ),
+                ),
+            ],
+        ),
+        migrations.CreateModel(
+            name="Answer",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("said", models.BooleanField(help_text="Yes or no.")),
+                ("at", models.DateTimeField()),
+                ("address", models.GenericIPAddressField(null=True)),
+                (
+                    "user",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="answers",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "question",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, to="enrollments.question"
+                    ),
+                ),
+            ],
+        ),
+        migrations.AddConstraint(
+            model_name="question",
+            constraint=models.UniqueConstraint(
+                fields=("program", "key", "version"), name="one_question_per_version"
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="answer",
+            index=models.Index(fields=["user", "question", "at"], name="answers_by_user"),
+        ),
     ]

@@ -1,8 +1,25 @@
 """Writes about homes: one sentence of the business per function, one transaction each."""
 
+from enrollments.operations.answering import answer
 from enrollments.operations.consent import agree
 from enrollments.operations.enrolling import Left, enroll, pause, resume, withdraw
 from enrollments.operations.home import ask_for_sync, claim_sync, save_home, sync_failed
+from enrollments.operations.notices import (
+    be_the_mailer,
+    claim_notices,
+    drop,
+    forget_old_links,
+    give_back,
+    make_link,
+    put_off,
+    sent,
+    server_failed,
+    server_works,
+    stop_being_the_mailer,
+    stop_event_mail,
+    tell,
+    want_event_mail,
+)
 from enrollments.operations.permission import (
     Forgotten,
     LinkedElsewhere,
@@ -24,21 +41,36 @@ __all__ = [
     "LinkedElsewhere",
     "Tokens",
     "agree",
+    "answer",
     "ask_for_sync",
+    "be_the_mailer",
     "begin_link",
+    "claim_notices",
     "claim_sync",
     "distrust_token",
+    "drop",
     "enroll",
+    "forget_old_links",
     "forget_tokens",
+    "give_back",
     "link",
+    "make_link",
     "pause",
     "permission_lost",
+    "put_off",
     "put_off_refresh",
     "renew_tokens",
     "reseal_batch",
     "resume",
     "save_home",
+    "sent",
+    "server_failed",
+    "server_works",
+    "stop_being_the_mailer",
+    "stop_event_mail",
     "sync_failed",
     "take_link_attempt",
+    "tell",
+    "want_event_mail",
     "withdraw",
 ]

@@ -11,8 +11,9 @@ from base import bell
 from base.refusal import Refused
 from enrollments import queries, rules
 from enrollments.models import Consent, Enrollment, Program, System, Terms
+from enrollments.operations.notices import tell
 from enrollments.operations.permission import Forgotten, forget_tokens
-from enrollments.states import LIVE_ENROLLMENTS, ConsentAct, EnrollmentState
+from enrollments.states import LIVE_ENROLLMENTS, ConsentAct, EnrollmentState, NoticeKind
 from people.models import User
 from people.operations import Actor, record
 
@@ -37,6 +38,8 @@ def enroll(
     consent = queries.agreed(user, program)
     if consent is None:
         raise Refused("Please read and agree to the program terms first.")
+    if not queries.fits(user, program):
+        raise Refused("Please answer the program's questions first.")
     if not system_ids:
         raise Refused("Choose at least one system.")
     systems = list(
@@ -66,6 +69,7 @@ def enroll(
         now=now,
         systems=[system.serial for system in systems],
     )
+    tell(user=user, kind=NoticeKind.ENROLLED, subject=f"enrollment:{made[0].pk}", now=now)
     return made
 
 
@@ -158,6 +162,12 @@ def _withdraw(enrollment_id: int, actor: Actor, now: datetime) -> Left | None:
     )
     _withdraw_agreement_if_last(enrollment, given.terms, actor, now)
     record(actor=actor, verb="withdraw", subject=f"enrollment:{enrollment_id}", now=now)
+    tell(
+        user=enrollment.user,
+        kind=NoticeKind.WITHDRAWN,
+        subject=f"enrollment:{enrollment_id}",
+        now=now,
+    )
     bell.ring()
     return Left(_forget_tokens_if_last(enrollment, actor, now))
 

@@ -1,6 +1,5 @@
 """The permission at Carrier: asked for, given, renewed, lost, destroyed."""
 
-import hashlib
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -10,8 +9,9 @@ from base import bell
 from base.refusal import Refused
 from enrollments import queries
 from enrollments.models import CarrierGrant, LinkAttempt, Program
-from enrollments.states import GrantState
-from enrollments.tokens import key_of, vault
+from enrollments.operations.notices import tell
+from enrollments.states import GrantState, NoticeKind
+from enrollments.tokens import hashed, key_of, vault
 from people.models import User
 from people.operations import SYSTEM, Actor, record
 
@@ -42,10 +42,6 @@ class Forgotten:
     bound_to: str
 
 
-def _hash(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
 def begin_link(
     *, user: User, program: Program, state: str, session: str, verifier: str, real_now: datetime
 ) -> None:
@@ -59,8 +55,8 @@ def begin_link(
     LinkAttempt.objects.create(
         user=user,
         program=program,
-        state_hash=_hash(state),
-        session_hash=_hash(session),
+        state_hash=hashed(state),
+        session_hash=hashed(session),
         verifier=verifier,
         began_at=real_now,
     )
@@ -73,8 +69,8 @@ def take_link_attempt(
     is older than LINK_ATTEMPT_LIFE, or belongs to another session or person."""
     mine = LinkAttempt.objects.filter(
         user=user,
-        state_hash=_hash(state),
-        session_hash=_hash(session),
+        state_hash=hashed(state),
+        session_hash=hashed(session),
         used_at=None,
         began_at__gte=real_now - LINK_ATTEMPT_LIFE,
     )
@@ -166,6 +162,13 @@ def permission_lost(*, grant_id: int, why: str, now: datetime) -> int:
             subject=f"grant:{grant_id}",
             now=now,
             why=why,
+        )
+        grant = CarrierGrant.objects.select_related("user").get(id=grant_id)
+        tell(
+            user=grant.user,
+            kind=NoticeKind.PERMISSION_LOST,
+            subject=grant.loss,
+            now=now,
         )
         bell.ring()
     return int(moved)

@@ -329,6 +329,7 @@ def test_no_secret_on_the_broker(story: Story) -> None:
         ("dispatch", "dr_events.tasks.read_back"),
         ("default", "enrollments.tasks.refresh_tokens"),
         ("default", "enrollments.tasks.read_home"),
+        ("default", "dr_events.tasks.mail"),
     }
     assert any(f'"event_id": {story.event.pk}' in body for body in story.bodies)
     assert [body for body in story.bodies if story.canaries.in_text(body)] == []

@@ -182,6 +182,12 @@ class CarrierGrant(models.Model):
         waits = self.synced_at is None or self.reading_asked_at is not None
         return waits and self.state == GrantState.ACTIVE
 
+    @property
+    def loss(self) -> str:
+        """Names the end of this permission as it was given on ``linked_at``; once it is given again
+        the next end is another fact."""
+        return f"grant:{self.pk}:{int(self.linked_at.timestamp())}"
+
     def bound_to(self, column: str) -> str:
         """Associated data of a sealed column."""
         return f"grant:{self.seal_id}:{column}"

@@ -1,0 +1,39 @@
+"""``homes``: programs, permissions, systems, enrolments, consents. ``notices``: mail about them.
+``questions``: what a program asks first."""
+
+from enrollments.models.homes import (
+    CarrierGrant,
+    Consent,
+    Enrollment,
+    LinkAttempt,
+    Location,
+    PartnerGrant,
+    Program,
+    System,
+    Terms,
+    month_day,
+    weekdays,
+)
+from enrollments.models.notices import MailLink, MailServer, MailStop, Notice, NoticeRound
+from enrollments.models.questions import Answer, Question
+
+__all__ = [
+    "Answer",
+    "CarrierGrant",
+    "Consent",
+    "Enrollment",
+    "LinkAttempt",
+    "Location",
+    "MailLink",
+    "MailServer",
+    "MailStop",
+    "Notice",
+    "NoticeRound",
+    "PartnerGrant",
+    "Program",
+    "Question",
+    "System",
+    "Terms",
+    "month_day",
+    "weekdays",
+]
