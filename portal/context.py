@@ -13,6 +13,8 @@ def site(request: HttpRequest) -> dict[str, Any]:
         # The ribbon and pages without a program of their own: a utility serves one region.
         "clock_zone": settings.UTILITY_TIME_ZONE,
         "utility_name": settings.UTILITY_NAME,
+        # Whether pages may promise that Carrier is asked to take something back.
+        "can_recall": settings.CARRIER_CANCEL != "none",
         "clock_is_simulated": clock.is_simulated(),
         "clock_rate": clock.rate(),
         "now": clock.now(),

@@ -15,6 +15,7 @@ from dr_events.states import (
     EventState,
     Participation,
     Reason,
+    Recall,
     Response,
 )
 from enrollments.states import EnrollmentState
@@ -49,6 +50,7 @@ class HomeEvent:
     participation: Participation
     reason: Reason
     opted_out_at: datetime | None
+    recall: Recall
     seen_active_at: datetime | None
     now: datetime
 
@@ -83,6 +85,8 @@ class HomeEvent:
         """Which text stands beside an event that is ahead or running, as one word."""
         if self.delivery == Delivery.PLANNED:
             return self._while_planned
+        if self.recall == Recall.RECALLED:
+            return "taken-back"
         if self.is_out_of_hand:
             if self.called_off:
                 return "called-off-late"
@@ -108,6 +112,8 @@ class HomeEvent:
             return "unsure"
         if not self.is_out_of_hand:
             return "said-no" if self.reason == Reason.OPTED_OUT else "left-out"
+        if self.recall == Recall.RECALLED:
+            return "said-no" if self.said_no else "left-out"
         return {
             Participation.COMPLETED: "took-part",
             Participation.OPTED_OUT_BEFORE: "said-no",
@@ -148,6 +154,7 @@ def event_of(row: Dispatch, now: datetime) -> HomeEvent:
         participation=Participation(row.participation),
         reason=Reason(row.reason),
         opted_out_at=row.opted_out_at,
+        recall=Recall(row.recall),
         seen_active_at=row.seen_active_at,
         now=now,
     )

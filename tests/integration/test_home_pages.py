@@ -8,6 +8,8 @@ import pytest
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+from pytest_django import Settings
 
 from base import clock
 from dr_events import operations
@@ -406,3 +408,28 @@ def test_pages_ask_no_more_often_when_there_are_more_events(
         row.save(force_insert=True)
     assert Dispatch.objects.count() == 9
     assert questions() == before
+
+
+@pytest.mark.parametrize(
+    ("can", "recall", "words"),
+    [
+        ("none", "", "We noted your no, but Carrier already has this event. To stop it, press"),
+        ("modification", "", "We noted your no and ask Carrier to take it back"),
+        ("modification", "ASKED", "We noted your no and ask Carrier to take it back"),
+        ("modification", "RECALLED", "Carrier took it back: nothing of it happens at your home."),
+        ("modification", "CANNOT", "We asked Carrier to take it back, and it did not. To be sure"),
+    ],
+)
+def test_a_late_no_is_told_what_it_does(
+    client: Client, settings: Settings, can: str, recall: str, words: str
+) -> None:
+    settings.CARRIER_CANCEL = can
+    program = cast.program()
+    system = cast.enrolled(program)
+    event = cast.scheduled(program)
+    Dispatch.objects.filter(event=event).update(
+        delivery=Delivery.CONFIRMED, opted_out_at=cast.MORNING, recall=recall
+    )
+    client.force_login(system.grant.user)
+    page = " ".join(client.get(reverse("my_home")).content.decode().split())
+    assert words in page
