@@ -4,14 +4,14 @@ import logging
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import cache
 from typing import Any, NoReturn
 
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import InterfaceError, OperationalError, connection, transaction
 from django.utils import timezone
 
 from base import clock
@@ -37,6 +37,8 @@ REFRESHERS = 8
 REFRESH_S = 10.0
 REDEEM_S = 5.0
 GIVE_BACK_S = 4.0
+# New tokens whose saving failed: so many more tries, so long apart.
+RESCUES, RESCUE_PAUSE_S = 20, 0.5
 
 TROUBLE = (
     "Carrier could not be reached just now. Nothing was changed; please try again in a few minutes."
@@ -154,13 +156,49 @@ def refresh(grant_id: int, *, margin: timedelta = TOKEN_MARGIN) -> Refreshed:
     known = _without_asking(CarrierGrant.objects.filter(id=grant_id).first(), margin)
     if known is not None:
         return known
-    with transaction.atomic():
-        rows = CarrierGrant.objects.select_for_update(skip_locked=True, no_key=True)
-        grant = rows.filter(id=grant_id).first()
-        if grant is None:
-            return Refreshed.BUSY
-        known = _without_asking(grant, margin)
-        return known if known is not None else _refresh_locked(grant)
+    fetched: _Fetched | None = None
+    try:
+        with transaction.atomic():
+            rows = CarrierGrant.objects.select_for_update(skip_locked=True, no_key=True)
+            grant = rows.filter(id=grant_id).first()
+            if grant is None:
+                return Refreshed.BUSY
+            known = _without_asking(grant, margin)
+            if known is not None:
+                return known
+            fetched = _fetch(grant)
+            if fetched is None:
+                return Refreshed.FAILED
+            operations.renew_tokens(grant=grant, tokens=fetched.tokens)
+    except (OperationalError, InterfaceError):
+        if fetched is None:
+            raise
+        _rescue(grant_id, fetched)
+    return Refreshed.USABLE
+
+
+@dataclass(frozen=True, slots=True)
+class _Fetched:
+    """New tokens, and the sealed refresh token that was exchanged for them."""
+
+    before: bytes
+    tokens: operations.Tokens
+
+
+def _rescue(grant_id: int, fetched: _Fetched) -> None:
+    """The session was lost between Carrier's answer and our commit. The old refresh token is spent;
+    the new one is only here, and is worth some patience with a database that restarts."""
+    for left in reversed(range(RESCUES)):
+        connection.close()
+        try:
+            operations.rescue_tokens(
+                grant_id=grant_id, before=fetched.before, tokens=fetched.tokens
+            )
+            break
+        except (OperationalError, InterfaceError):
+            if not left:
+                raise
+            time.sleep(RESCUE_PAUSE_S)
 
 
 def _without_asking(grant: CarrierGrant | None, margin: timedelta) -> Refreshed | None:
@@ -175,7 +213,9 @@ def _without_asking(grant: CarrierGrant | None, margin: timedelta) -> Refreshed 
     return None
 
 
-def _refresh_locked(grant: CarrierGrant) -> Refreshed:
+def _fetch(grant: CarrierGrant) -> _Fetched | None:
+    """Exchange the refresh token of a locked row; None, and the reason written down, if that
+    failed."""
     now = clock.now()
     try:
         if grant.refresh_sealed is None:
@@ -184,18 +224,17 @@ def _refresh_locked(grant: CarrierGrant) -> Refreshed:
         found = _oauth(REFRESH_S).refresh(refresh_token=token)
     except Reauthorize:
         operations.permission_lost(grant_id=grant.pk, why="Carrier refused to renew it", now=now)
-        return Refreshed.FAILED
+        return None
     except CannotOpen as error:
         operations.permission_lost(grant_id=grant.pk, why=str(error), now=now)
-        return Refreshed.FAILED
+        return None
     except CarrierError as error:
         # Not a revocation. If the server did rotate, the next try is refused and says so.
         log.warning("refresh of grant %s failed: %s", grant.pk, type(error).__name__)
         pause = timedelta(seconds=rules.refresh_pause_s(error.retry_after_s))
         operations.put_off_refresh(grant=grant, until=timezone.now() + pause)
-        return Refreshed.FAILED
-    operations.renew_tokens(grant=grant, tokens=_tokens(found, timezone.now()))
-    return Refreshed.USABLE
+        return None
+    return _Fetched(bytes(grant.refresh_sealed), _tokens(found, timezone.now()))
 
 
 def refresh_many(

@@ -31,6 +31,7 @@ from enrollments.operations.permission import (
     permission_lost,
     put_off_refresh,
     renew_tokens,
+    rescue_tokens,
     reseal_batch,
     take_link_attempt,
 )
@@ -60,6 +61,7 @@ __all__ = [
     "put_off",
     "put_off_refresh",
     "renew_tokens",
+    "rescue_tokens",
     "reseal_batch",
     "resume",
     "save_home",

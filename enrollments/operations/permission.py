@@ -143,6 +143,16 @@ def renew_tokens(*, grant: CarrierGrant, tokens: Tokens) -> None:
     )
 
 
+@transaction.atomic
+def rescue_tokens(*, grant_id: int, before: bytes, tokens: Tokens) -> None:
+    """Save refreshed tokens although the lock they were fetched under is lost. ``before``: the
+    sealed refresh token that was exchanged; a row that holds another one was saved after all."""
+    rows = CarrierGrant.objects.select_for_update(no_key=True)
+    grant = rows.filter(id=grant_id, state=GrantState.ACTIVE).first()
+    if grant is not None and bytes(grant.refresh_sealed or b"") == before:
+        renew_tokens(grant=grant, tokens=tokens)
+
+
 def put_off_refresh(*, grant: CarrierGrant, until: datetime) -> None:
     """A renewal failed: none is tried before ``until`` (real time). The caller holds the lock."""
     grant.refresh_not_before = until
