@@ -61,7 +61,11 @@ def _round(event: Sending, due: datetime, now: datetime) -> int:
 def _set_next(event: Sending, due: datetime, now: datetime) -> None:
     every = timedelta(seconds=settings.READ_BACK_EVERY_S)
     following = rules.next_look(
-        now=now, starts_at=event.starts_at, ends_at=event.ends_at, every=every
+        now=now,
+        starts_at=event.starts_at,
+        ends_at=event.ends_at,
+        every=every,
+        all_listed=not queries.work.some_unlisted(event_id=event.id),
     )
     if following is not None:
         operations.read_back_again(event_id=event.id, old=due, new=following)

@@ -16,6 +16,7 @@ from dr_events.states import Delivery
 # Real seconds between two looks at the same unsure row; longer after one that told nothing.
 AGAIN_S, AFTER_NOTHING_S = 5.0, 15.0
 ROUND = 0
+SAMPLE = 25
 
 
 def look_at_unsure(event_id: int) -> int:
@@ -46,13 +47,39 @@ def _look(event: Sending) -> int:
             event_id=event.id, after=after, limit=BATCH, margin=vendor.TOKEN_MARGIN
         )
 
-    looked = 0
+    if not rows_after(0):
+        return 0
+    proven, looked = _lists_tell(event), 0
     for done in Lookout(rows_after).groups():
-        now, proven = clock.database_now(), queries.work.list_is_proven()
+        now = clock.database_now()
         proofs = [_proof(seen, event, now, proven) for seen in done]
         operations.save_proofs(proofs=proofs, now=now)
         looked += len(done)
     return looked
+
+
+def _lists_tell(event: Sending) -> bool:
+    """Do lists show our events? Where none ever did, some homes that surely have this one are asked
+    to show it: else the first wave of a new installation would wait for a look at all of them."""
+    if queries.work.list_is_proven():
+        return True
+
+    def sample(after: int) -> list[Watched]:
+        if after:
+            return []
+        return queries.work.sent_homes(
+            event_id=event.id,
+            after=0,
+            limit=SAMPLE,
+            margin=vendor.TOKEN_MARGIN,
+            not_since=event.ends_at,
+        )
+
+    for done in Lookout(sample).groups():
+        if any(find(seen.list, event)[0] is Listing.FOUND for seen in done):
+            operations.lists_are_proven()
+            return True
+    return False
 
 
 def _proof(seen: Seen, event: Sending, now: datetime, proven: bool) -> operations.Proof:

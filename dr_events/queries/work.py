@@ -200,6 +200,11 @@ def sent_homes(
     return _watched(event_id, states, after, limit, margin, not_since)
 
 
+def some_unlisted(*, event_id: int) -> bool:
+    """Is there a home whose request was accepted and that does not list the event yet?"""
+    return Dispatch.objects.filter(event_id=event_id, delivery=Delivery.ACCEPTED).exists()
+
+
 def unsure_homes(*, event_id: int, after: int, limit: int, margin: timedelta) -> list[Watched]:
     """Homes whose answer was lost and whose waiting time is over."""
     return _watched(event_id, [Delivery.UNSURE], after, limit, margin, None)

@@ -59,17 +59,23 @@ def _while_running(before: Participation, sight: Sight) -> Participation:
 
 
 def next_look(
-    *, now: datetime, starts_at: datetime, ends_at: datetime, every: timedelta
+    *,
+    now: datetime,
+    starts_at: datetime,
+    ends_at: datetime,
+    every: timedelta,
+    all_listed: bool = True,
 ) -> datetime | None:
     """When to look again; None after the last look.
 
-    Before the start: once ten minutes ahead, so that a home that fell off can still be told.
+    Before the start: once ten minutes ahead, so that a home that fell off can still be told; every
+    ``every`` while some homes do not list what Carrier accepted (``all_listed``).
     While it runs and for ten minutes after: every ``every``. The last look is ten minutes after
     the end, when opt-outs of the last minutes have reached the cloud.
     """
     margin = timedelta(minutes=10)
     if now < starts_at - margin:
-        return starts_at - margin
+        return starts_at - margin if all_listed else min(now + every, starts_at - margin)
     if now < starts_at:
         return min(now + every, starts_at + timedelta(minutes=1))
     if now < ends_at + margin:

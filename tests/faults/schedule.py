@@ -31,7 +31,7 @@ from tests.faults.workload import AMIR, Workload
 CHICAGO = ZoneInfo("America/Chicago")
 DECIDE_S, CLOSE_S = 60.0, 40.0
 BETWEEN_LOOKS_S, RING_EVERY_S = 2.0, 1.0
-DECIDING_RATE, CLOSING_RATE = 30.0, 400.0
+DECIDING_RATE, CLOSING_RATE = 30.0, 100.0
 CHECKS: list[Callable[[Evidence], Iterator[str]]] = [
     checks_delivery.v1_exactly_one,
     checks_delivery.v2_never_two_at_once,
@@ -70,6 +70,7 @@ class Runner:
         self.stack, self.readers = stack, readers
         self.events: list[int] = []  # of all schedules so far
         self._healed = 0.0
+        self.given_up = 0  # workers that ended by themselves and were started again
         self.day = business.now(stack.clock_file).astimezone(CHICAGO).date()
 
     def run(self, plan: Plan) -> Result:
@@ -77,7 +78,7 @@ class Runner:
         phases: dict[str, float] = {}
         one_pm = self._morning()
         town = build(self.stack.cloud, plan)
-        self._forget()
+        self._forget(lies=plan.lies)
         ledger_from = self.stack.cloud.last_entry()
         reuse = self._reuse()
         vendor_faults(self.stack.cloud, plan.seed, plan.rules, plan.variants)
@@ -103,6 +104,9 @@ class Runner:
             self._bury(town)
         self.stack.mend()
         phases["judged"] = time.monotonic() - began
+        if self.given_up:
+            nemesis.counts["worker gave up by itself"] += self.given_up
+            self.given_up = 0
         return Result(
             plan, found, violations, time.monotonic() - began,
             nemesis.counts + hits, phases,
@@ -119,13 +123,15 @@ class Runner:
         self.stack.cloud.ask("GET", "clock")  # looks at once
         return one_pm
 
-    def _forget(self) -> None:
-        """A new vendor, a new day: nothing is held, and no list has been proven yet."""
+    def _forget(self, *, lies: bool) -> None:
+        """A new vendor, a new day: nothing is held. Its lists passed a communication test, unless
+        they lie: no test would have let those pass."""
         fresh = {
             field.name: field.get_default()
             for field in Control._meta.concrete_fields
             if field.name not in ("id", "heartbeat")
         }
+        fresh["listed_at"] = None if lies else timezone.now()
         Control.objects.update_or_create(id=1, defaults=fresh)
         Pause.objects.all().delete()
 
@@ -164,7 +170,7 @@ class Runner:
         ]
         # "Not listed" proves nothing before a list has shown one of our events, and the first look
         # at what was accepted comes two business minutes after the wave.
-        business.set_rate(self.stack.clock_file, DECIDING_RATE if plan.rate == 1.0 else 1.0)
+        business.set_rate(self.stack.clock_file, DECIDING_RATE)
         self._healed = time.time()
         work.finish()
         harness_connection()
@@ -195,6 +201,7 @@ class Runner:
         deadline = time.monotonic() + limit_s
         left = ["not looked"]
         while left and time.monotonic() < deadline:
+            self.given_up += self.stack.restart_dead()
             try:
                 self._let_go()
                 bell.ring()

@@ -31,7 +31,7 @@ SETTINGS = {
     "CARRIER_LATE_EFFECT_S": str(LATE_S),
     "CARRIER_IN_FLIGHT": "24",
     "CARRIER_MAX_IN_FLIGHT": str(IN_FLIGHT),
-    "READ_BACK_EVERY_S": "3600",
+    "READ_BACK_EVERY_S": "300",
     "STREAMS_PER_EVENT": "2",
     "LOG_LEVEL": "INFO",
     "WEB_THREADS": "4",
@@ -96,6 +96,14 @@ class Stack:
         part = Part(name, [sys.executable, *arguments], self.env, self.state / "logs")
         part.start()
         return part
+
+    def restart_dead(self) -> int:
+        """What a service manager does all the time: whoever ended is started again; how many."""
+        dead = [part for part in (self.web, *self.workers, *self.beats) if not part.runs]
+        for part in dead:
+            part.kill()  # what it left behind
+            part.start()
+        return len(dead)
 
     def mend(self, *, wrong_clocks: bool = True) -> None:
         """Everything runs again, as a service manager would see to; clocks are set right only if

@@ -369,3 +369,20 @@ class TestRestored:
         settings.WITNESS_FILE = str(tmp_path / "no" / "such" / "folder.json")
         witness.look()
         assert control().restored_at is None
+
+
+def test_the_first_wave_of_all_proves_its_lists_itself(vendor: Vendor, summer: Program) -> None:
+    """No list was ever seen to show an event, and one answer was lost: homes that surely have the
+    event are asked to show it, so that "not listed" means something for the one that has not."""
+    Control.objects.update(listed_at=None)
+    systems, event = sent(vendor, summer, 4)
+    faults(vendor, {"kind": "error_before", "status": 500, "match": POSTS, "count": 1})
+    dispatch.send_wave(event.pk)
+    assert deliveries(event) == {Delivery.UNSURE: 1, Delivery.ACCEPTED: len(systems) - 1}
+    for _ in range(2):
+        no_waiting(event)
+        dispatch.look_at_unsure(event.pk)
+    assert control().listed_at is not None
+    dispatch.send_wave(event.pk)
+    assert live(vendor, systems) == [1] * len(systems)
+    assert deliveries(event) == {Delivery.ACCEPTED: len(systems)}
