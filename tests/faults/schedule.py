@@ -12,6 +12,7 @@ from datetime import time as clock_time
 from zoneinfo import ZoneInfo
 
 from django.db import DatabaseError, InterfaceError, connection, connections
+from django.utils import timezone
 
 from base import bell
 from base.refusal import Refused
