@@ -8,7 +8,7 @@ Two clocks exist on purpose:
   what a page says. In production it is the real time. In the demo and in tests it may be
   simulated, so that a two-hour event on a July afternoon can be watched in two minutes;
 * *leases, retries and token lifetimes* are real durations. They use ``clock_timestamp()`` in
-  PostgreSQL, or ``django.utils.timezone.now()``, and are never simulated.
+  PostgreSQL (``real_now``) and are never simulated.
 
 The simulated clock is a JSON file ``{"real": epoch s, "sim": epoch s, "rate": float}``; simulated
 now = sim + (real now - real) * rate. Every process reads the same file, so they agree.
@@ -75,7 +75,13 @@ def database_now() -> datetime:
 
     Workers use this one before they send: a host whose clock jumped must not send early or late.
     """
+    return _business(real_now())
+
+
+def real_now() -> datetime:
+    """Real time by the database's clock, aware UTC: what token lifetimes, retries and waiting times
+    are reckoned with, so that all machines agree on them whatever their own clocks say."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT clock_timestamp()")
-        row = cursor.fetchone()
-    return _business(row[0])
+        moment: datetime = cursor.fetchone()[0]
+    return moment

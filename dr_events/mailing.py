@@ -18,7 +18,6 @@ from django.core import mail
 from django.core.mail import EmailMultiAlternatives
 from django.template.loader import render_to_string
 from django.urls import reverse
-from django.utils import timezone
 
 from base import clock
 from base.refusal import Refused
@@ -69,7 +68,7 @@ def _send_batch(notices: list[Notice], until: float) -> int:
     except Exception as error:  # a mail backend raises what it likes
         why = type(error).__name__
         log.warning("the mail server failed: %s", why)
-        outbox.server_failed(unsent=left, why=why, real_now=timezone.now())
+        outbox.server_failed(unsent=left, why=why, real_now=clock.real_now())
         return taken
     finally:
         with suppress(Exception):
@@ -120,7 +119,7 @@ def _later(notice: Notice, why: str) -> bool:
     if notice.tries >= MOST_TRIES:
         outbox.drop(notice=notice, why=f"Given up: {why}")
     else:
-        outbox.put_off(notice=notice, why=why, real_now=timezone.now())
+        outbox.put_off(notice=notice, why=why, real_now=clock.real_now())
     return False
 
 

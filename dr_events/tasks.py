@@ -7,7 +7,6 @@ from typing import Any
 
 from celery import shared_task
 from django.conf import settings
-from django.utils import timezone
 from kombu.exceptions import OperationalError
 
 from base import clock
@@ -20,8 +19,10 @@ from enrollments.vendor_session import TOKEN_MARGIN
 
 log = logging.getLogger(__name__)
 
-# A ring that nobody heard for this long is stale: the next sweep rings again.
-STALE_S = 20
+# A ring that nobody heard for this long is thrown away. Celery goes by the clock of the machine
+# that hears it: one that is minutes or hours fast must not throw every ring away. A stale ring
+# costs nothing: where nothing is due, its task does nothing.
+STALE_S = 24 * 3600
 # Two turns of the refreshers: a task that is killed midway can lose a rotated token.
 RENEW_BATCH = 16
 # Real seconds a mail task works: without a broker it stands in the way of the next sweep. While an
@@ -89,7 +90,7 @@ def due() -> list[Ring]:
 
 def _tokens(now: datetime) -> list[Ring]:
     margin = 5 * TOKEN_MARGIN
-    grants = queries.work.grants_to_renew(now=now, real_now=timezone.now(), margin=margin)
+    grants = queries.work.grants_to_renew(now=now, real_now=clock.real_now(), margin=margin)
     batches = [grants[start : start + RENEW_BATCH] for start in range(0, len(grants), RENEW_BATCH)]
     seconds = margin.total_seconds()
     return [Ring(homes.refresh_tokens, {"grant_ids": ids, "margin_s": seconds}) for ids in batches]

@@ -5,8 +5,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from django.utils import timezone
-
+from base import clock
 from carrier.client import CarrierClient
 from carrier.documents import Config, Location, Profile, Status, SystemLink
 from carrier.errors import CarrierError, Gone, NoAccess, Reauthorize
@@ -25,7 +24,7 @@ def read_home(grant_id: int, *, now: datetime) -> bool:
 
     Saves a complete reading or nothing: half a list would look like systems that went away.
     """
-    if not operations.claim_sync(grant_id=grant_id, real_now=timezone.now()):
+    if not operations.claim_sync(grant_id=grant_id, real_now=clock.real_now()):
         return False
     renewed = vendor_session.refresh(grant_id)
     if renewed is Refreshed.BUSY:
@@ -34,7 +33,7 @@ def read_home(grant_id: int, *, now: datetime) -> bool:
         grant = CarrierGrant.objects.get(id=grant_id)
         if grant.state == GrantState.ACTIVE:
             operations.sync_failed(
-                grant=grant, why="Carrier could not be reached", real_now=timezone.now()
+                grant=grant, why="Carrier could not be reached", real_now=clock.real_now()
             )
         return False
     grant = CarrierGrant.objects.get(id=grant_id)
@@ -42,19 +41,19 @@ def read_home(grant_id: int, *, now: datetime) -> bool:
         with vendor_session.client(grant) as client:
             locations, systems = _read(client, grant.carrier_username)
     except (Reauthorize, CannotOpen):
-        operations.distrust_token(grant_id=grant_id, real_now=timezone.now())
+        operations.distrust_token(grant_id=grant_id, real_now=clock.real_now())
         operations.sync_failed(
-            grant=grant, why="Carrier asked us to renew the permission", real_now=timezone.now()
+            grant=grant, why="Carrier asked us to renew the permission", real_now=clock.real_now()
         )
         return False
     except CarrierError as error:
         log.warning("reading grant %s failed: %s", grant_id, type(error).__name__)
         operations.sync_failed(
-            grant=grant, why="Carrier could not be reached", real_now=timezone.now()
+            grant=grant, why="Carrier could not be reached", real_now=clock.real_now()
         )
         return False
     operations.save_home(
-        grant=grant, locations=locations, systems=systems, now=now, real_now=timezone.now()
+        grant=grant, locations=locations, systems=systems, now=now, real_now=clock.real_now()
     )
     return True
 

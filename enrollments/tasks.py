@@ -6,7 +6,6 @@ from datetime import timedelta
 from typing import Any
 
 from celery import shared_task
-from django.utils import timezone
 
 from base import clock
 from enrollments import queries, sync, vendor_session
@@ -28,4 +27,4 @@ def refresh_tokens(*, grant_ids: list[int], margin_s: float, **_: Any) -> None:
 
 def due() -> list[int]:
     """Grants whose home waits to be read."""
-    return queries.grants_due_for_sync(real_now=timezone.now())
+    return queries.grants_due_for_sync(real_now=clock.real_now())

@@ -12,7 +12,6 @@ from typing import Any, NoReturn
 
 from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection, transaction
-from django.utils import timezone
 
 from base import clock
 from base.refusal import Refused
@@ -97,7 +96,7 @@ def redeem(*, code: str, verifier: str) -> tuple[str, operations.Tokens]:
             + ". Please connect again and allow all of them.",
             code="scopes-missing",
         )
-    return found.username, _tokens(found, timezone.now())
+    return found.username, _tokens(found, clock.real_now())
 
 
 def connect(*, user: User, code: str, verifier: str, actor: Actor, now: datetime) -> CarrierGrant:
@@ -111,7 +110,7 @@ def connect(*, user: User, code: str, verifier: str, actor: Actor, now: datetime
             tokens=tokens,
             actor=actor,
             now=now,
-            real_now=timezone.now(),
+            real_now=clock.real_now(),
         )
     except operations.LinkedElsewhere:
         give_back(tokens.refresh or tokens.access)
@@ -203,7 +202,7 @@ def _rescue(grant_id: int, fetched: _Fetched) -> None:
 
 def _without_asking(grant: CarrierGrant | None, margin: timedelta) -> Refreshed | None:
     """What the row alone tells; None when Carrier has to be asked."""
-    real_now = timezone.now()
+    real_now = clock.real_now()
     if grant is None or grant.state != GrantState.ACTIVE:
         return Refreshed.FAILED
     if grant.access_expires_at is None or grant.access_expires_at > real_now + margin:
@@ -216,7 +215,8 @@ def _without_asking(grant: CarrierGrant | None, margin: timedelta) -> Refreshed 
 def _fetch(grant: CarrierGrant) -> _Fetched | None:
     """Exchange the refresh token of a locked row; None, and the reason written down, if that
     failed."""
-    now = clock.now()
+    # Asked before the call: afterwards the session may be gone, and the tokens must not be.
+    now, real_now = clock.now(), clock.real_now()
     try:
         if grant.refresh_sealed is None:
             raise Reauthorize("no refresh token was given")
@@ -232,9 +232,9 @@ def _fetch(grant: CarrierGrant) -> _Fetched | None:
         # Not a revocation. If the server did rotate, the next try is refused and says so.
         log.warning("refresh of grant %s failed: %s", grant.pk, type(error).__name__)
         pause = timedelta(seconds=rules.refresh_pause_s(error.retry_after_s))
-        operations.put_off_refresh(grant=grant, until=timezone.now() + pause)
+        operations.put_off_refresh(grant=grant, until=real_now + pause)
         return None
-    return _Fetched(bytes(grant.refresh_sealed), _tokens(found, timezone.now()))
+    return _Fetched(bytes(grant.refresh_sealed), _tokens(found, real_now))
 
 
 def refresh_many(

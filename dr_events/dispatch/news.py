@@ -50,7 +50,7 @@ class News:
                 pauses[0] = min(max(pauses.values()), LONGEST_FOR_ALL_S)
             operations.leave_alone(pauses)
         if self.refused:
-            distrust_tokens(refused=self.refused, real_now=timezone.now())
+            distrust_tokens(refused=self.refused, real_now=clock.real_now())
         if self.mistakes and event_id is not None:
             operations.judge_circuit(event_id=event_id, now=clock.now())
 

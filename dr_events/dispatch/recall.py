@@ -9,8 +9,6 @@ import time
 from collections.abc import Sequence
 from datetime import datetime
 
-from django.utils import timezone
-
 from base import clock
 from carrier.fanout import Answer, Outgoing
 from carrier.wire import Message
@@ -108,7 +106,7 @@ def _look(event: Sending) -> int:
     looked = 0
     lookout = Lookout(lambda after: _homes(event, Recall.ASKED, after))
     for done in lookout.groups():
-        applied_by = timezone.now() - vendor.quiet_time()
+        applied_by = clock.real_now() - vendor.quiet_time()
         lines = [_seen(seen, event, applied_by) for seen in done]
         save_recalls([line for line in lines if line])
         looked += len(done)

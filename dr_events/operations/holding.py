@@ -6,9 +6,8 @@ from typing import Any
 
 import orjson
 from django.db import connection, transaction
-from django.utils import timezone
 
-from base import bell
+from base import bell, clock
 from base.refusal import Refused
 from dr_events.models import Control, Dispatch, Event
 from dr_events.rules import circuit as rules
@@ -79,7 +78,7 @@ def close_circuit(*, actor: Actor, now: datetime) -> None:
     Answers are counted afresh from here; what was refused stays refused.
     """
     closed = Control.objects.filter(id=1, broken_at__isnull=False).update(
-        broken_at=None, broken_why="", mended_at=timezone.now()
+        broken_at=None, broken_why="", mended_at=clock.real_now()
     )
     if not closed:
         raise Refused("The circuit is closed already.", code="not-open")

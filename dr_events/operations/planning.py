@@ -6,9 +6,8 @@ from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 from django.db import IntegrityError, connection, transaction
-from django.utils import timezone
 
-from base import bell
+from base import bell, clock
 from base.refusal import Refused
 from dr_events.models import Event
 from dr_events.queries import candidates
@@ -170,7 +169,7 @@ def _schedule(event: Event, old: EventState, actor: Actor, now: datetime) -> Eve
     check(event.program, event, now=now)
     # Two plans of one program take turns: caps are counted over rows the other one is writing.
     Program.objects.select_for_update(no_key=True).get(id=event.program_id)
-    event.scheduled_at, event.released_at = now, timezone.now()
+    event.scheduled_at, event.released_at = now, clock.real_now()
     lead = timedelta(minutes=event.program.send_lead_minutes)
     event.send_at = max(now, event.starts_at - lead)
     event.read_back_due_at = event.send_at + VERIFY_AFTER

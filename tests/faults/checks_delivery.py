@@ -41,7 +41,9 @@ def v1_exactly_one(evidence: Evidence) -> Iterator[str]:
         elif _nobody_knows(evidence, row):
             if held > 1:
                 yield f"V1 {row.serial} holds {held} of event {event.id}, nobody knows why"
-            if not (evidence.lies or _permission_hurt(evidence, row)):
+            # Once an event is over, "not listed" tells nothing any more: it may have run.
+            in_time = evidence.rate == 1.0 and not evidence.lies
+            if in_time and not _permission_hurt(evidence, row):
                 yield f"V1 {row.serial} was never looked up, and its list could be read"
         elif held:
             yield f"V1 {row.serial} is {row.delivery} ({row.reason}) and yet holds {held}"
