@@ -164,7 +164,7 @@ def renewed_while_it_waited(stage: Stage) -> list[int]:
 @contextmanager
 def no_second_reading() -> Iterator[None]:
     """Under the lock, what was read before it still counts."""
-    look, renew = vendor_session._without_asking, vendor_session._refresh_locked
+    look, renew = vendor_session._without_asking, vendor_session._fetch
     first_read: dict[int, CarrierGrant] = {}
 
     def once(grant: CarrierGrant | None, margin: timedelta) -> Any:
@@ -179,7 +179,7 @@ def no_second_reading() -> Iterator[None]:
 
     with (
         patch.object(vendor_session, "_without_asking", once),
-        patch.object(vendor_session, "_refresh_locked", with_first_reading),
+        patch.object(vendor_session, "_fetch", with_first_reading),
     ):
         yield
 
