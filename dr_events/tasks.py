@@ -1,6 +1,7 @@
 """The legs of dispatch and the sweep that finds everything that is due. Ids only."""
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -10,12 +11,13 @@ from django.conf import settings
 from kombu.exceptions import OperationalError
 
 from base import clock
-from dr_events import dispatch, mailing, queries
+from dr_events import dispatch, mailing, operations, queries
 from dr_events import read_back as window
 from dr_events.operations import noticing
 from dr_events.queries import notices
 from enrollments import tasks as homes
 from enrollments.vendor_session import TOKEN_MARGIN
+from people.operations import sealing
 
 log = logging.getLogger(__name__)
 
@@ -55,6 +57,7 @@ def mail(**_: Any) -> None:
     """Write down who must be told of what, and send what waits."""
     now = clock.database_now()
     noticing.write_rounds(now=now)
+    operations.keep_tally(now=now)  # so that nobody waits for a page that counts
     is_busy = bool(queries.work.events_to_send(now=now))
     mailing.send_due(for_s=MAIL_BREATH_S if is_busy else MAIL_FOR_S)
 
@@ -73,6 +76,10 @@ class Ring:
     kwargs: dict[str, Any]
 
 
+# What the floors above find due: functions that never raise, added when they are loaded.
+others_due: list[Callable[[], list[Ring]]] = []
+
+
 def due() -> list[Ring]:
     """Everything that is due now, tokens first, then sending, then looking, mail last."""
     now = clock.database_now()
@@ -85,6 +92,7 @@ def due() -> list[Ring]:
     for event_id in queries.work.events_to_read_back(now=now):
         rings.append(Ring(read_back, {"event_id": event_id}))
     rings += [Ring(homes.read_home, {"grant_id": grant}) for grant in homes.due()]
+    rings += [ring for others in others_due for ring in others()]
     return rings + [Ring(mail, {})] * notices.is_due(now=now)
 
 
@@ -109,7 +117,16 @@ def ring_due() -> int:
             broker = _publish(ring)
         if not broker:
             _work(ring)
+    _seal_log()
     return len(rings)
+
+
+def _seal_log() -> None:
+    """After the rings: the activity log is never in the way of an event."""
+    try:
+        sealing.seal_all()
+    except Exception:
+        log.exception("sealing the activity log failed; the next sweep tries again")
 
 
 def _work(ring: Ring) -> None:

@@ -33,6 +33,9 @@ def _allowed(test: Callable[[User], bool]) -> Callable[[View], View]:
 console_page = _allowed(lambda user: user.is_operator)
 operator_act = _allowed(lambda user: user.may_operate)
 approver_act = _allowed(lambda user: user.may_approve)
+service_act = _allowed(lambda user: user.may_serve)
+manager_page = _allowed(lambda user: user.may_manage)
+signed_in_page = _allowed(lambda user: True)
 homeowner_page = _allowed(lambda user: not user.is_operator)
 
 

@@ -4,9 +4,20 @@ from typing import Any, ClassVar
 
 from django.contrib.auth.models import AbstractUser, BaseUserManager
 from django.db import models
+from django.db.models import Q
 from django.db.models.functions import Lower
 
-from people.states import MAY_APPROVE, MAY_OPERATE, STAFF, Role
+from base.moves import MoveQuerySet
+from people.states import (
+    INVITATION_MOVES,
+    MAY_APPROVE,
+    MAY_MANAGE,
+    MAY_OPERATE,
+    MAY_SERVE,
+    STAFF,
+    InvitationState,
+    Role,
+)
 
 
 class UserManager(BaseUserManager["User"]):
@@ -52,17 +63,77 @@ class User(AbstractUser):
     def may_approve(self) -> bool:
         return self.role in MAY_APPROVE
 
+    @property
+    def may_serve(self) -> bool:
+        """May act for one home whose owner asks for it."""
+        return self.role in MAY_SERVE
+
+    @property
+    def may_manage(self) -> bool:
+        """May invite people and decide what each may do."""
+        return self.role in MAY_MANAGE
+
+
+class Invitation(models.Model):
+    """A mailed offer to work here in one role. Only the hash of its token is kept. Real time."""
+
+    email = models.EmailField()
+    role = models.CharField(max_length=20, choices=Role)
+    state = models.CharField(max_length=10, choices=InvitationState, default=InvitationState.OPEN)
+    token_hash = models.CharField(max_length=64, unique=True)
+    invited_by = models.CharField(max_length=120)
+    sent_at = models.DateTimeField()
+    expires_at = models.DateTimeField()
+
+    objects: ClassVar[Any] = MoveQuerySet["Invitation"].as_manager()
+    move_field = "state"
+    moves: ClassVar[dict[str, set[str]]] = INVITATION_MOVES  # type: ignore[assignment]
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                Lower("email"),
+                condition=Q(state=InvitationState.OPEN),
+                name="one_open_invitation_per_email",
+            ),
+            models.CheckConstraint(
+                condition=Q(role__in=sorted(STAFF)), name="invited_to_work_here"
+            ),
+        ]
+
 
 class ActivityEntry(models.Model):
-    """Who did what to what, when, from where. Written in the transaction of the act itself."""
+    """Who did what to what, when, from where. Written in the transaction of the act itself.
 
-    at = models.DateTimeField(db_index=True)
+    Seconds later an entry is sealed: it gets its place in one chain and a hash that covers its
+    fields and the hash before it (``rules.seal``), once. Beyond that a trigger refuses UPDATE,
+    DELETE and TRUNCATE (migration 0004), so that what is written stays as it was.
+    """
+
+    at = models.DateTimeField(help_text="Business time.")
     # "user:12", "client:leap", "system": text, so that an entry outlives the account.
     actor = models.CharField(max_length=120)
     verb = models.CharField(max_length=60)
-    subject = models.CharField(max_length=120, db_index=True)
+    subject = models.CharField(max_length=120)
     detail = models.JSONField(default=dict)
     address = models.GenericIPAddressField(null=True, blank=True)
+    # 1, 2, 3 ... without a gap, in the order of sealing; empty until then.
+    position = models.BigIntegerField(null=True, unique=True, editable=False)
+    hash = models.BinaryField(null=True, max_length=32, editable=False)
 
     class Meta:
         verbose_name_plural = "activity entries"
+        indexes = [
+            models.Index(fields=["-at", "-id"], name="activity_by_time"),
+            models.Index(fields=["actor", "-at", "-id"], name="activity_by_actor"),
+            models.Index(fields=["subject", "-at", "-id"], name="activity_by_subject"),
+            models.Index(fields=["verb", "-at", "-id"], name="activity_by_verb"),
+            models.Index(fields=["id"], condition=Q(position=None), name="activity_unsealed"),
+        ]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(position=None, hash=None)
+                | Q(position__isnull=False, hash__isnull=False),
+                name="sealed_at_once",
+            )
+        ]

@@ -1,35 +1,46 @@
 """Addresses of the partner API. The last slash may be left out: a redirect loses a POST's body."""
 
-from django.urls import path, re_path
+from collections.abc import Iterator
+from typing import Any
+
+from django.urls import URLPattern, path
 from rest_framework.exceptions import NotFound
 from rest_framework.request import Request
 
-from dr_events import api as events
-from enrollments.api import desk
-from enrollments.api import views as homes
+from partners.api import desk, event_acts, events, homes, openapi
 
 
 class Nowhere(desk.PartnerView):
     """An address that does not exist answers like an id that does not exist."""
+
+    schema = None  # type: ignore[assignment]
 
     def initial(self, request: Request, *args: object, **kwargs: object) -> None:
         super().initial(request, *args, **kwargs)
         raise NotFound
 
 
-SLUG = r"(?P<slug>[-a-zA-Z0-9_]{1,50})"
-EVENT = r"events/(?P<event_id>[-a-zA-Z0-9]{1,64})"
+def _both(route: str, view: type[desk.PartnerView], name: str) -> Iterator[URLPattern]:
+    """With the last slash, as documented and linked to, and without it."""
+    serve: Any = view.as_view()
+    yield path(route.rstrip("/"), serve)
+    yield path(route, serve, name=name)
+
 
 urlpatterns = [
-    re_path(r"^programs/?$", homes.Programs.as_view(), name="api-programs"),
-    re_path(rf"^programs/{SLUG}/?$", homes.OneProgram.as_view(), name="api-program"),
-    re_path(r"^systems/?$", homes.Systems.as_view(), name="api-systems"),
-    re_path(r"^enrollments/?$", homes.Enrollments.as_view(), name="api-enrollments"),
-    re_path(r"^events/?$", events.Events.as_view(), name="api-events"),
-    re_path(rf"^{EVENT}/?$", events.OneEvent.as_view(), name="api-event"),
-    re_path(rf"^{EVENT}/cancel/?$", events.Cancel.as_view(), name="api-cancel"),
-    re_path(rf"^{EVENT}/deliveries/?$", events.Deliveries.as_view(), name="api-deliveries"),
-    re_path(rf"^{EVENT}/results/?$", events.Results.as_view(), name="api-results"),
+    path("openapi.json", openapi.document_view, name="api-openapi"),
+    path("reference/", openapi.reference_view, name="api-reference"),
+    *_both("programs/", homes.Programs, "api-programs"),
+    *_both("programs/<slug:slug>/", homes.OneProgram, "api-program"),
+    *_both("systems/", homes.Systems, "api-systems"),
+    *_both("enrollments/", homes.Enrollments, "api-enrollments"),
+    *_both("events/", events.Events, "api-events"),
+    *_both("events/preview/", events.Preview, "api-preview"),
+    *_both("events/<slug:event_id>/", events.OneEvent, "api-event"),
+    *_both("events/<slug:event_id>/cancel/", event_acts.Cancel, "api-cancel"),
+    *_both("events/<slug:event_id>/opt-outs/", event_acts.OptOuts, "api-opt-outs"),
+    *_both("events/<slug:event_id>/deliveries/", events.Deliveries, "api-deliveries"),
+    *_both("events/<slug:event_id>/results/", events.Results, "api-results"),
     path("<path:nowhere>", Nowhere.as_view()),
     path("", Nowhere.as_view()),
 ]

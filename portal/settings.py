@@ -41,14 +41,17 @@ INSTALLED_APPS = [
     "django_htmx",
     "csp",
     "rest_framework",
+    "drf_spectacular",
     "base",
     "people",
     "allauth",
     "allauth.account",
     "allauth.mfa",
+    "allauth.usersessions",
     "allauth.idp.oidc",
     "enrollments",
     "dr_events",
+    "partners",
     "portal",
 ]
 MIDDLEWARE = [
@@ -63,6 +66,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
+    "people.middleware.SecondFactor",
 ]
 ROOT_URLCONF = "portal.urls"
 WSGI_APPLICATION = "portal.wsgi.application"
@@ -127,6 +131,10 @@ ACCOUNT_USER_MODEL_USERNAME_FIELD = None
 ACCOUNT_EMAIL_VERIFICATION = "mandatory"
 ACCOUNT_EMAIL_VERIFICATION_BY_CODE_ENABLED = True
 ACCOUNT_REAUTHENTICATION_REQUIRED = True
+# Everybody who works here signs in with a second factor; the demo and the tests may go without.
+MFA_REQUIRED = env.bool("MFA_REQUIRED", default=True)
+if PRODUCTION and not MFA_REQUIRED:
+    raise ImproperlyConfigured("MFA_REQUIRED must not be turned off in production.")
 ACCOUNT_RATE_LIMITS = {"signup": env("SIGNUP_RATE", default="20/m/ip")}
 # How many proxies of ours stand in front, each adding an address to X-Forwarded-For. Sign-in limits
 # and the consent ledger count by the address the outermost of them saw.
@@ -136,7 +144,7 @@ if ALLAUTH_TRUSTED_PROXY_COUNT < 0:
 ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
 ACCOUNT_DEFAULT_HTTP_PROTOCOL = BASE_URL.split(":", 1)[0]
 IDP_OIDC_PRIVATE_KEY = read.required("IDP_OIDC_PRIVATE_KEY")
-IDP_OIDC_ADAPTER = "portal.partners.PartnerAdapter"
+IDP_OIDC_ADAPTER = "partners.identity.PartnerAdapter"
 IDP_OIDC_AUTH_METHODS = ["client_secret_basic", "client_secret_post"]
 IDP_OIDC_ACCESS_TOKEN_EXPIRES_IN = 3600
 EMAIL_CONFIG: dict[str, Any] = env.email_url_config(read.required("EMAIL_URL"))
@@ -244,13 +252,43 @@ CONTENT_SECURITY_POLICY = {
     }
 }
 REST_FRAMEWORK = {
-    "DEFAULT_AUTHENTICATION_CLASSES": ["portal.partners.PartnerAuthentication"],
+    "DEFAULT_AUTHENTICATION_CLASSES": ["partners.identity.PartnerAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
-    "EXCEPTION_HANDLER": "portal.partners.problem",
+    "EXCEPTION_HANDLER": "partners.problems.problem",
     "UNAUTHENTICATED_USER": None,
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
 }
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Offpeak partner API",
+    "DESCRIPTION": "Plan events in the programs granted to you and see what became of them.",
+    "VERSION": "1",
+    "OAS_VERSION": "3.1.1",
+    "PREPROCESSING_HOOKS": ["partners.api.openapi.only_the_api"],
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "partners.api.openapi.with_problems",
+    ],
+    "ENUM_NAME_OVERRIDES": {
+        "EnrollmentState": "enrollments.states.EnrollmentState",
+        "EventState": "dr_events.states.EventState",
+        "DeliveryState": "dr_events.states.Delivery",
+        "Participation": "dr_events.states.Participation",
+        "Response": "dr_events.states.Response",
+        "ObstacleCode": "enrollments.states.Ineligible",
+        "ReasonCode": "partners.api.shapes.REASONS",
+        "Unit": "partners.api.shapes.UNITS",
+    },
+    "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
+}
+# What one client may ask of the API; a client may have a limit of its own.
+PARTNER_REQUESTS_PER_MINUTE = env.int("PARTNER_REQUESTS_PER_MINUTE", default=600)
+# Receivers (host:port) a webhook may have although they are in here or speak plain HTTP. For tests.
+WEBHOOK_INNER_HOSTS = tuple(env.list("WEBHOOK_INNER_HOSTS", default=[]))
+WEBHOOK_CA_BUNDLE = env("WEBHOOK_CA_BUNDLE", default="")
+if PRODUCTION and WEBHOOK_INNER_HOSTS:
+    raise ImproperlyConfigured("WEBHOOK_INNER_HOSTS must not be set in production.")
 
 # --- Celery: the legs. Why each value: docs/decisions/0003-celery-settings.md ---------------------
 CELERY_BROKER_URL = read.required("REDIS_URL")

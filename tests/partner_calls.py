@@ -30,9 +30,15 @@ class Caller:
     def get(self, address: str, **headers: Any) -> Any:
         return self.browser.get(f"/api/v1/{address}", **headers)
 
-    def post(self, address: str, body: Any = None, content_type: str = "application/json") -> Any:
+    def post(
+        self,
+        address: str,
+        body: Any = None,
+        content_type: str = "application/json",
+        **headers: Any,
+    ) -> Any:
         text = body if isinstance(body, str | bytes) else json.dumps(body or {})
-        return self.browser.post(f"/api/v1/{address}", text, content_type)
+        return self.browser.post(f"/api/v1/{address}", text, content_type, **headers)
 
 
 def wanted(**fields: Any) -> dict[str, Any]:

@@ -4,10 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db.models import Q, QuerySet
+from django.db.models import Q, QuerySet, Subquery
 
 from dr_events.models import Dispatch, Event
 from dr_events.states import Delivery, EventState, Participation, Reason
+from enrollments.models import System
 from people.operations import Actor
 
 
@@ -39,8 +40,16 @@ def _events(client_id: str) -> QuerySet[Event]:
     )
 
 
-def event_for(client_id: str, wire_id: str) -> Event | None:
-    return _events(client_id).filter(wire_id=wire_id).first()
+def event_for(client_id: str, wire_id: str, *, lock: bool = False) -> Event | None:
+    """``lock``: nobody changes it until the transaction ends."""
+    found = _events(client_id).filter(wire_id=wire_id)
+    return (found.select_for_update(of=("self",)) if lock else found).first()
+
+
+def dispatch_of(event_id: int, serial: str) -> int | None:
+    """The row of this system in this event."""
+    rows = Dispatch.objects.filter(event_id=event_id, system__serial=serial)
+    return rows.values_list("id", flat=True).first()
 
 
 def events_for(
@@ -59,30 +68,35 @@ def events_for(
         found = found.filter(state=state)
     if after:
         starts_at, wire_id = datetime.fromisoformat(after[0]), after[1]
-        found = found.filter(
+        # The first condition says nothing new, but an index can begin there.
+        found = found.filter(starts_at__lte=starts_at).filter(
             Q(starts_at__lt=starts_at) | Q(starts_at=starts_at, wire_id__gt=wire_id)
         )
     return list(found.order_by("-starts_at", "wire_id")[:limit])
 
 
 def deliveries(event_id: int, *, after: str, limit: int) -> list[DeliveryLine]:
-    """Every system of the event, by serial, above ``after``."""
-    rows = (
-        Dispatch.objects.filter(event_id=event_id, system__serial__gt=after)
-        .order_by("system__serial")
-        .values_list(
-            "system__serial",
-            "delivery",
-            "participation",
-            "reason",
-            "http_status",
-            "sent_at",
-            "accepted_at",
-            "confirmed_at",
-            "opted_out_at",
-            "read_at",
-        )[:limit]
-    )
+    """Every system of the event, after the one with the serial ``after``.
+
+    In the order of the event's own index: by serial, a small event would cost a walk over the
+    serials of the whole town.
+    """
+    found = Dispatch.objects.filter(event_id=event_id)
+    if after:
+        last = System.objects.filter(serial=after).values("id")[:1]
+        found = found.filter(system_id__gt=Subquery(last))
+    rows = found.order_by("system_id").values_list(
+        "system__serial",
+        "delivery",
+        "participation",
+        "reason",
+        "http_status",
+        "sent_at",
+        "accepted_at",
+        "confirmed_at",
+        "opted_out_at",
+        "read_at",
+    )[:limit]
     return [
         DeliveryLine(row[0], Delivery(row[1]), Participation(row[2]), Reason(row[3]), *row[4:])
         for row in rows

@@ -96,7 +96,7 @@ def test_create_freezes_the_rows(leap, summer):
     answer = leap.post("events/", wanted(note="Thank you", control_percent=0))
     assert answer.status_code == 201
     event = Event.objects.get()
-    assert answer["Location"] == f"http://testserver/api/v1/events/{event.wire_id}"
+    assert answer["Location"] == f"http://testserver/api/v1/events/{event.wire_id}/"
     assert answer.json() == {
         "id": event.wire_id,
         "program": "summer-peak",

@@ -10,11 +10,11 @@ from django.core.management import CommandError, call_command
 from django.test import Client as Browser
 from django.utils import timezone
 
-from enrollments.api.who import EVENTS, READ
 from enrollments.models import PartnerGrant
+from partners.operations import clients
+from partners.who import EVENTS, READ
 from people.models import ActivityEntry
 from people.operations import Actor
-from portal.partners import clients
 from tests import cast
 
 pytestmark = pytest.mark.django_db
@@ -195,9 +195,13 @@ def test_command_makes_rotates_and_grants():
     slugs = [one["slug"] for one in programs(token).json()["items"]]
     assert slugs == ["summer-peak", "winter-peak"]
 
-    _, new = command("rotate", client_id)
-    assert new != secret
+    _, middle = command("rotate", client_id)
+    assert middle != secret
+    assert ask(first).status_code == 200  # for three more days
+    _, new = command("rotate", client_id, "--at-once")
+    assert new != middle
     assert ask(first).status_code == 401
+    assert ask(clients.Credentials(client_id, middle)).status_code == 401
     assert ask(clients.Credentials(client_id, new)).status_code == 200
     assert programs(token).status_code == 200  # work that runs is not torn down
 
@@ -208,6 +212,7 @@ def test_command_makes_rotates_and_grants():
         "partner-create",
         "partner-grant",
         "partner-grant",
+        "partner-rotate",
         "partner-rotate",
         "partner-rotate",
     ]

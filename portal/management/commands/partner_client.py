@@ -6,8 +6,8 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from base import clock
 from base.refusal import Refused
+from partners.operations import clients
 from people.operations import Actor
-from portal.partners import clients
 
 SHELL = Actor("command:partner_client")
 
@@ -21,10 +21,13 @@ class Command(BaseCommand):
         create.add_argument("name", help="the partner, as operators will read it")
         create.add_argument("--program", action="append", default=[], help="slug; repeatable")
         create.add_argument("--read-only", action="store_true", help="may not plan events")
-        rotate = acts.add_parser("rotate", help="a new secret; the old one ends at once")
+        rotate = acts.add_parser("rotate", help="a new secret; the old one goes on for 72 hours")
         rotate.add_argument("client_id")
+        rotate.add_argument("--at-once", action="store_true", help="the old one ends now")
         rotate.add_argument(
-            "--end-tokens", action="store_true", help="also end tokens issued so far (a leak)"
+            "--end-tokens",
+            action="store_true",
+            help="the old one and all tokens issued so far end now (a leak)",
         )
         grant = acts.add_parser("grant", help="more programs for a client")
         grant.add_argument("client_id")
@@ -53,6 +56,7 @@ class Command(BaseCommand):
         if options["act"] == "rotate":
             return clients.rotate(
                 client_id=options["client_id"],
+                at_once=options["at_once"],
                 end_tokens=options["end_tokens"],
                 actor=SHELL,
                 now=now,

@@ -7,6 +7,8 @@ from django.core.management.base import BaseCommand
 
 from enrollments.operations import reseal_batch
 from enrollments.queries import keys_in_use
+from partners.operations import hooks
+from partners.queries import desk
 
 BATCH = 500
 
@@ -22,6 +24,7 @@ class Command(BaseCommand):
                 break
             after, sealed = last, sealed + count
         self.stdout.write(f"{sealed} grants were sealed again.")
-        used: Counter[str] = keys_in_use()
+        self.stdout.write(f"{hooks.reseal()} webhooks were sealed again.")
+        used: Counter[str] = keys_in_use() + desk.keys_in_use()
         for key, tokens in sorted(used.items()):
             self.stdout.write(f"key {key}: {tokens} tokens")

@@ -1,0 +1,1 @@
+"""Partners: programs that talk to us. Their clients and tokens, the API, the webhooks."""

@@ -1,0 +1,1 @@
+"""The partner API: what is asked, checked; what is answered, described."""

@@ -1,0 +1,28 @@
+"""What every address of an event needs: who acts, which event is meant, how it is shown."""
+
+from rest_framework.exceptions import NotFound
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from dr_events.models import Event
+from dr_events.queries import partner
+from partners.api import desk
+from partners.queries import documents
+from people.access import address_of
+from people.operations import Actor
+
+
+def actor_of(request: Request) -> Actor:
+    return Actor.partner(desk.partner(request).client_id, address_of(request))
+
+
+def find(request: Request, event_id: str, *, lock: bool = False) -> Event:
+    event = partner.event_for(desk.partner(request).client_id, event_id, lock=lock)
+    if event is None:
+        raise NotFound
+    return event
+
+
+def shown(request: Request, event: Event, *, status: int = 200) -> Response:
+    document = documents.event(event, client_id=desk.partner(request).client_id)
+    return Response(document, status=status, headers={"ETag": desk.tag(document)})

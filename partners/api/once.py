@@ -1,0 +1,92 @@
+"""One POST, one effect, however often it is sent (Idempotency-Key)."""
+
+import hashlib
+import json
+import re
+from collections.abc import Callable
+from typing import Any
+
+from django.db import transaction
+from django.utils import timezone
+from rest_framework.exceptions import ErrorDetail, ValidationError
+from rest_framework.renderers import JSONRenderer
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from base.refusal import Refused
+from partners.api import desk
+from partners.models import KeptAnswer
+from partners.operations import answers
+from partners.problems import problem
+
+HEADER = "Idempotency-Key"
+KEY = re.compile(r"[\x21-\x7e]{1,255}")
+
+
+class Act(desk.PartnerView):
+    """A resource that is POSTed to; a subclass says in ``act`` what that does.
+
+    Key and effect are one transaction: after a crash either both are there or neither. Kept is
+    what the business answered, yes or no. A request that was not understood (400), has no such
+    resource (404) or met trouble of ours (5xx) leaves its key unused.
+    """
+
+    def post(self, request: Request, **where: Any) -> Response:
+        key = _key(request)
+        with transaction.atomic():
+            if key is None:
+                return self.act(request, **where)
+            kept = answers.claim(
+                client_id=desk.partner(request).client_id,
+                key=key,
+                fingerprint=_fingerprint(request),
+                real_now=timezone.now(),
+            )
+            if kept.status is not None:
+                return _again(kept)
+            answer = _or_refusal(lambda: self.act(request, **where))
+            answers.keep(
+                kept,
+                status=answer.status_code,
+                body=JSONRenderer().render(answer.data).decode(),
+                location=answer.get("Location", ""),
+            )
+        return answer
+
+    def act(self, request: Request, **where: Any) -> Response:
+        raise NotImplementedError
+
+
+def _or_refusal(act: Callable[[], Response]) -> Response:
+    """The answer; a refusal takes back what was done and is an answer like any other."""
+    try:
+        with transaction.atomic():
+            return act()
+    except Refused as no:
+        return problem(no, {})
+
+
+def _key(request: Request) -> str | None:
+    given = request.headers.get(HEADER)
+    if given is not None and not KEY.fullmatch(given):
+        wrong = ErrorDetail("Use 1 to 255 visible ASCII characters.", code="invalid")
+        raise ValidationError({HEADER: [wrong]})
+    return given
+
+
+def _fingerprint(request: Request) -> str:
+    """The same for two requests that ask for the same: address and body, however it is spaced."""
+    body = json.dumps(request.data, sort_keys=True, ensure_ascii=True)
+    text = f"{request.method} {request.path.rstrip('/')}?{request.META['QUERY_STRING']}\n{body}"
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _again(kept: KeptAnswer) -> Response:
+    status = kept.status or 200
+    answer = Response(json.loads(kept.body), status=status)
+    if status >= 400:
+        answer.content_type = "application/problem+json"
+    if kept.location:
+        answer["Location"] = kept.location
+    answer["Idempotent-Replayed"] = "true"
+    return answer

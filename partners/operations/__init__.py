@@ -1,0 +1,1 @@
+"""Writes about partners: clients and secrets, quotas, kept answers, webhooks and their posts."""

@@ -1,0 +1,170 @@
+"""Webhooks: made, changed, paused, resumed, removed; their secrets.
+
+All times here are real time: a receiver lives in no simulated one.
+"""
+
+import secrets
+import uuid
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from django.db import connection, transaction
+
+from base import bell
+from base.refusal import Refused
+from enrollments.tokens import key_of, vault
+from partners.models import Post, Webhook
+from partners.operations.posts import compose
+from partners.states import Happened, HookState, PostState
+from people.operations import Actor, record
+
+OVERLAP = timedelta(hours=72)
+
+
+@dataclass(frozen=True, slots=True)
+class NewSecret:
+    """Shown once; it can be read by nobody afterwards."""
+
+    webhook_id: uuid.UUID
+    key_id: str
+    secret: str = field(repr=False)
+
+
+@transaction.atomic
+def make(
+    *,
+    client_id: str,
+    url: str,
+    kinds: Sequence[str],
+    actor: Actor,
+    now: datetime,
+    real_now: datetime,
+) -> NewSecret:
+    """A webhook for this client. The address must have been checked (posting.check_address)."""
+    hook = Webhook(client_id=client_id, url=url, kinds=_known(kinds), made_at=real_now)
+    made = _sign_with_new_secret(hook)
+    hook.save(force_insert=True)
+    record(actor=actor, verb="webhook-make", subject=f"webhook:{hook.pk}", now=now, url=url)
+    return made
+
+
+@transaction.atomic
+def change(
+    *, hook_id: uuid.UUID, url: str, kinds: Sequence[str], actor: Actor, now: datetime
+) -> None:
+    """Another address, or other news. Raises Refused."""
+    hook = _locked(hook_id)
+    hook.url, hook.kinds = url, _known(kinds)
+    hook.save(update_fields=["url", "kinds"])
+    record(actor=actor, verb="webhook-change", subject=f"webhook:{hook_id}", now=now, url=url)
+
+
+@transaction.atomic
+def rotate(*, hook_id: uuid.UUID, actor: Actor, now: datetime, real_now: datetime) -> NewSecret:
+    """A new secret; for OVERLAP both sign, so that the receiver can change in its own time."""
+    hook = _locked(hook_id)
+    old = vault().open(bytes(hook.secret_sealed), bound_to=hook.bound_to(hook.key_id))
+    hook.old_key_id, hook.old_ends_at = hook.key_id, real_now + OVERLAP
+    hook.old_secret_sealed = vault().seal(old, bound_to=hook.bound_to(hook.key_id))
+    made = _sign_with_new_secret(hook)
+    hook.save()
+    record(actor=actor, verb="webhook-rotate", subject=f"webhook:{hook_id}", now=now)
+    return made
+
+
+@transaction.atomic
+def pause(*, hook_id: uuid.UUID, actor: Actor, now: datetime, real_now: datetime) -> None:
+    """Nothing is posted until somebody resumes it; news is kept. Raises Refused."""
+    if not Webhook.objects.pick(id=hook_id).move(
+        HookState.ACTIVE, HookState.PAUSED, paused_at=real_now, paused_why="", told_at=real_now
+    ):
+        raise Refused("This webhook is not active.")
+    record(actor=actor, verb="webhook-pause", subject=f"webhook:{hook_id}", now=now)
+
+
+@transaction.atomic
+def resume(*, hook_id: uuid.UUID, actor: Actor, now: datetime) -> None:
+    """Go on at once, with a clean sheet. Raises Refused."""
+    if not Webhook.objects.pick(id=hook_id).move(
+        HookState.PAUSED,
+        HookState.ACTIVE,
+        paused_at=None,
+        paused_why="",
+        failing_since=None,
+        failures=0,
+        next_try_at=None,
+    ):
+        raise Refused("This webhook is not paused.")
+    waiting = Post.objects.filter(webhook_id=hook_id, state=PostState.WAITING)
+    waiting.update(tried_since=None, next_try_at=None)
+    record(actor=actor, verb="webhook-resume", subject=f"webhook:{hook_id}", now=now)
+    bell.ring()
+
+
+@transaction.atomic
+def remove(*, hook_id: uuid.UUID, actor: Actor, now: datetime) -> None:
+    """The webhook and its log go. Raises Refused."""
+    hook = _locked(hook_id)
+    record(actor=actor, verb="webhook-remove", subject=f"webhook:{hook_id}", now=now, url=hook.url)
+    hook.delete()
+
+
+@transaction.atomic
+def send_test(*, hook_id: uuid.UUID, actor: Actor, now: datetime, real_now: datetime) -> None:
+    """A message of the kind ``test``, like any other but for its data. Raises Refused."""
+    hook = _locked(hook_id)
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT nextval(pg_get_serial_sequence('partners_change', 'id'))")
+        sequence = int(cursor.fetchone()[0])
+    compose(hook, Happened.TEST, sequence, {}, real_now).save(force_insert=True)
+    record(actor=actor, verb="webhook-test", subject=f"webhook:{hook_id}", now=now)
+    bell.ring()
+
+
+def _known(kinds: Iterable[str]) -> list[str]:
+    found = sorted(set(kinds))
+    if set(found) - set(Happened.values):
+        raise Refused("There is no such news.", field="kinds")
+    return found
+
+
+def _locked(hook_id: uuid.UUID) -> Webhook:
+    hook = Webhook.objects.select_for_update().filter(id=hook_id).first()
+    if hook is None:
+        raise Refused("There is no such webhook.")
+    return hook
+
+
+def _sign_with_new_secret(hook: Webhook) -> NewSecret:
+    made = NewSecret(hook.pk, f"k{secrets.token_hex(4)}", secrets.token_urlsafe(32))
+    hook.key_id = made.key_id
+    hook.secret_sealed = vault().seal(made.secret, bound_to=hook.bound_to(made.key_id))
+    return made
+
+
+def secrets_of(hook: Webhook, *, real_now: datetime) -> dict[str, str]:
+    """The secrets that sign now by key id, newest first."""
+    found = hook.sealed()
+    if hook.old_ends_at and hook.old_ends_at <= real_now:
+        found.pop(hook.old_key_id)
+    return {key: vault().open(sealed, bound_to=hook.bound_to(key)) for key, sealed in found.items()}
+
+
+@transaction.atomic
+def reseal() -> int:
+    """Seal every secret with the newest of TOKEN_KEYS; how many webhooks changed. There are few."""
+    changed = 0
+    for hook in Webhook.objects.select_for_update().order_by("id"):
+        if all(key_of(sealed) == vault().sealing_key for sealed in hook.sealed().values()):
+            continue
+        for key_id, sealed in hook.sealed().items():
+            bound_to = hook.bound_to(key_id)
+            again = vault().seal(vault().open(sealed, bound_to=bound_to), bound_to=bound_to)
+            if key_id == hook.key_id:
+                hook.secret_sealed = again
+            else:
+                hook.old_secret_sealed = again
+        hook.save(update_fields=["secret_sealed", "old_secret_sealed"])
+        changed += 1
+    return changed

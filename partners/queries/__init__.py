@@ -1,0 +1,1 @@
+"""Reads: what leaves by the API, and what the console shows of partners."""

@@ -1,0 +1,188 @@
+"""The console's pages about partners: clients, secrets, programs, webhooks and what was posted."""
+
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.views.decorators.http import require_POST
+
+from base import clock
+from base.refusal import Refused
+from partners import posting
+from partners.models import Webhook
+from partners.operations import clients, hooks, posts
+from partners.queries import desk
+from partners.states import Happened
+from people.access import actor_of, console_page, operator_act
+
+
+def _no_store(page: HttpResponse) -> HttpResponse:
+    page["Cache-Control"] = "no-store"
+    return page
+
+
+@console_page
+def console_partners(request: HttpRequest) -> HttpResponse:
+    return render(request, "partners/clients.html", {"clients": desk.clients()} | _programs(""))
+
+
+@operator_act
+@require_POST
+def partner_make(request: HttpRequest) -> HttpResponse:
+    """A new client. Its secret is on this one page and nowhere else afterwards."""
+    try:
+        made = clients.create(
+            name=request.POST.get("name", ""),
+            slugs=request.POST.getlist("program"),
+            read_only=bool(request.POST.get("read_only")),
+            actor=actor_of(request),
+            now=clock.now(),
+        )
+    except Refused as no:
+        messages.error(request, str(no))
+        return redirect("console_partners")
+    return _no_store(_client_page(request, made.client_id, {"credentials": made}))
+
+
+@console_page
+def console_partner(request: HttpRequest, client_id: str) -> HttpResponse:
+    return _client_page(request, client_id, {})
+
+
+def _client_page(request: HttpRequest, client_id: str, more: dict[str, Any]) -> HttpResponse:
+    client = desk.client(client_id)
+    if client is None:
+        raise Http404("There is no client with this id.")
+    context = {
+        "client": client,
+        "webhooks": desk.webhooks_of(client_id),
+        "kinds": [kind for kind in Happened if kind != Happened.TEST],
+        "overlap_hours": int(clients.OVERLAP.total_seconds() // 3600),
+    }
+    return render(request, "partners/client.html", context | _programs(client_id) | more)
+
+
+def _programs(client_id: str) -> dict[str, Any]:
+    granted, others = desk.programs_of(client_id)
+    return {"granted": granted, "others": others}
+
+
+@operator_act
+@require_POST
+def partner_act(request: HttpRequest, client_id: str, act: str) -> HttpResponse:
+    """``grant``, ``revoke``, ``rotate``, ``end-old-secret``."""
+    if desk.client(client_id) is None:
+        raise Http404("There is no client with this id.")
+    who: dict[str, Any] = {"client_id": client_id, "actor": actor_of(request), "now": clock.now()}
+    slug = request.POST.get("program", "")
+    try:
+        if act == "rotate":
+            leaked = bool(request.POST.get("leaked"))
+            made = clients.rotate(end_tokens=leaked, **who)
+            return _no_store(_client_page(request, client_id, {"credentials": made}))
+        if act == "grant":
+            clients.grant(slugs=[slug], **who)
+        elif act == "revoke":
+            clients.revoke(slug=slug, **who)
+        else:
+            clients.end_old_secret(**who)
+        messages.success(request, "Done.")
+    except Refused as no:
+        messages.error(request, str(no))
+    return redirect("console_partner", client_id)
+
+
+@operator_act
+@require_POST
+def webhook_make(request: HttpRequest, client_id: str) -> HttpResponse:
+    if desk.client(client_id) is None:
+        raise Http404("There is no client with this id.")
+    url = request.POST.get("url", "").strip()
+    try:
+        posting.check_address(url)
+        made = hooks.make(
+            client_id=client_id,
+            url=url,
+            kinds=request.POST.getlist("kind"),
+            actor=actor_of(request),
+            now=clock.now(),
+            real_now=timezone.now(),
+        )
+    except Refused as no:
+        page = _client_page(request, client_id, {"url": url, "url_wrong": str(no)})
+        page.status_code = 400
+        return page
+    return _no_store(_hook_page(request, _hook(client_id, made.webhook_id), {"secret": made}))
+
+
+@console_page
+def console_webhook(request: HttpRequest, client_id: str, hook_id: uuid.UUID) -> HttpResponse:
+    return _hook_page(request, _hook(client_id, hook_id), {})
+
+
+def _hook(client_id: str, hook_id: uuid.UUID) -> Webhook:
+    hook = desk.webhook(client_id, hook_id)
+    if hook is None:
+        raise Http404("There is no webhook with this id.")
+    return hook
+
+
+def _hook_page(request: HttpRequest, hook: Webhook, more: dict[str, Any]) -> HttpResponse:
+    context = {
+        "hook": hook,
+        "client": desk.client(hook.client_id),
+        "log": desk.log(hook),
+        "counts": desk.counts(hook),
+        "kinds": [kind for kind in Happened if kind != Happened.TEST],
+    }
+    return render(request, "partners/webhook.html", context | more)
+
+
+@operator_act
+@require_POST
+def webhook_act(request: HttpRequest, client_id: str, hook_id: uuid.UUID, act: str) -> HttpResponse:
+    """``change``, ``test``, ``pause``, ``resume``, ``rotate``, ``remove``."""
+    hook = _hook(client_id, hook_id)
+    who: dict[str, Any] = {"hook_id": hook.pk, "actor": actor_of(request), "now": clock.now()}
+    real: dict[str, Any] = {"real_now": timezone.now()}
+    acts: dict[str, Callable[[], Any]] = {
+        "test": lambda: hooks.send_test(**who, **real),
+        "pause": lambda: hooks.pause(**who, **real),
+        "resume": lambda: hooks.resume(**who),
+        "remove": lambda: hooks.remove(**who),
+    }
+    try:
+        if act == "rotate":
+            made = hooks.rotate(**who, **real)
+            return _no_store(_hook_page(request, _hook(client_id, hook_id), {"secret": made}))
+        if act == "change":
+            url = request.POST.get("url", "").strip()
+            posting.check_address(url)
+            hooks.change(url=url, kinds=request.POST.getlist("kind"), **who)
+        else:
+            acts[act]()
+        messages.success(request, "Done.")
+    except Refused as no:
+        messages.error(request, str(no))
+    if act == "remove":
+        return redirect("console_partner", client_id)
+    return redirect("console_webhook", client_id, hook_id)
+
+
+@operator_act
+@require_POST
+def webhook_replay(
+    request: HttpRequest, client_id: str, hook_id: uuid.UUID, post_id: uuid.UUID
+) -> HttpResponse:
+    if not desk.has_post(_hook(client_id, hook_id), post_id):
+        raise Http404("There is no such message.")
+    try:
+        posts.replay(post_id=post_id, actor=actor_of(request), now=clock.now())
+        messages.success(request, "It is posted again, under the same id.")
+    except Refused as no:
+        messages.error(request, str(no))
+    return redirect("console_webhook", client_id, hook_id)

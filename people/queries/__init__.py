@@ -1,0 +1,1 @@
+"""Reads about people. Frozen dataclasses out, nothing written."""
