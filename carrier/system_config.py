@@ -154,3 +154,9 @@ def _activity(activity: dict[str, Any], unit: Unit) -> Activity:
         cool_f=fahrenheit(activity.get("clsp"), unit),
         fan=text(activity.get("fan")),
     )
+
+
+def demand_response_on(config: Config) -> dict[str, Any]:
+    """The smallest document that makes a wall control take part in events (operation 8), spelled
+    as its own generation spells it (6.5). It changes nothing else (3.6: partial writes)."""
+    return {"utilityEvent": {"enabled": True if config.is_mqtt is False else "on"}}

@@ -238,3 +238,36 @@ class Pause(models.Model):
 
     grant_id = models.BigIntegerField(primary_key=True)
     until = models.DateTimeField(help_text="Real time.")
+
+
+class KeptTally(models.Model):
+    """What pages show of an event, kept (operations.counting writes, queries.tallies reads).
+
+    Everything here follows from dispatch rows: the table may be emptied at any time.
+    """
+
+    event = models.OneToOneField(Event, models.CASCADE, primary_key=True, related_name="+")
+    counted_at = models.DateTimeField(help_text="Real time.")
+    # Nothing can change any more. The others wait for their send time.
+    is_final = models.BooleanField()
+    counts = models.JSONField()
+
+    class Meta:
+        db_table = "dr_events_tally"
+
+
+class Credit(models.Model):
+    """The credit a home earns in a season (rules.credit). Amounts in cents; ``threshold`` is what
+    must be reached, in percent of what the home was asked for."""
+
+    program = models.OneToOneField(Program, models.CASCADE, primary_key=True, related_name="+")
+    basis = models.CharField(max_length=10)
+    threshold = models.PositiveSmallIntegerField()
+    season_cents = models.PositiveIntegerField()
+    event_cents = models.PositiveIntegerField()
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=Q(basis__in=["EVENTS", "HOURS"]), name="credit_basis"),
+            models.CheckConstraint(condition=Q(threshold__lte=100), name="credit_in_percent"),
+        ]

@@ -2,21 +2,43 @@
 
 from django.urls import path
 
-from dr_events.views import console, designer, events, home, mail, no, programs, systems
+from dr_events.views import console, designer, events, home, mail, no, programs, seasons, systems
 
 urlpatterns = [
     path("console/", console.console, name="console"),
+    path("console/now/", console.console_now, name="console_now"),
     path("console/stop/", console.console_stop, name="console_stop"),
     path("console/release/", console.console_release, name="console_release"),
     path("console/systems/", systems.console_systems, name="console_systems"),
     path("console/systems/<int:system_id>/", systems.console_system, name="console_system"),
+    path("console/systems/<int:system_id>/ask/<slug:key>/", systems.system_ask, name="system_ask"),
+    path(
+        "console/systems/<int:system_id>/ask/<slug:key>/fresh/",
+        systems.system_fresh,
+        name="system_fresh",
+    ),
+    path(
+        "console/systems/<int:system_id>/switch-on/",
+        systems.system_switch_on,
+        name="system_switch_on",
+    ),
     path("console/programs/", programs.console_programs, name="console_programs"),
+    path("console/programs/new/", programs.program_new, name="program_new"),
     path("console/programs/<slug:slug>/", programs.console_program, name="console_program"),
+    path("console/programs/<slug:slug>/edit/", programs.program_edit, name="program_edit"),
+    path("console/programs/<slug:slug>/touches/", programs.program_touches, name="program_touches"),
+    path("console/programs/<slug:slug>/season/", seasons.season, name="season"),
+    path("console/programs/<slug:slug>/credits.csv", seasons.credits_csv, name="credits_csv"),
+    path("console/programs/<slug:slug>/terms/", programs.program_terms, name="program_terms"),
     path("console/events/", events.console_events, name="console_events"),
     path("console/events/new/", designer.event_new, name="event_new"),
     path("console/events/preview/", designer.event_preview, name="event_preview"),
     path("console/events/<int:event_id>/", events.event, name="event"),
     path("console/events/<int:event_id>/board/", events.event_board, name="event_board"),
+    path("console/events/<int:event_id>/edit/", designer.event_edit, name="event_edit"),
+    path("console/events/<int:event_id>/indoors/", events.event_indoors, name="event_indoors"),
+    path("console/events/<int:event_id>/resend/", events.event_resend, name="event_resend"),
+    path("console/events/<int:event_id>/let-go/", events.event_let_go, name="event_let_go"),
     path("console/events/<int:event_id>/submit/", events.event_submit, name="event_submit"),
     path("console/events/<int:event_id>/approve/", events.event_approve, name="event_approve"),
     path(

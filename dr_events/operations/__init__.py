@@ -1,6 +1,7 @@
 """Writes about events: one sentence of the business per function, one transaction each."""
 
 from dr_events.operations.cancelling import call_off_unsent, cancel, cancel_under_way
+from dr_events.operations.counting import keep_tally
 from dr_events.operations.delivering import (
     Claim,
     Claimed,
@@ -31,11 +32,23 @@ from dr_events.operations.planning import (
     draft,
     freeze_message,
     limits_of,
+    revise,
     send_back,
     submit,
     unsaved,
 )
+from dr_events.operations.programming import FIELDS as PROGRAM_FIELDS
+from dr_events.operations.programming import (
+    Touched,
+    add_program,
+    change_program,
+    mark,
+    publish_terms,
+    set_credit,
+    touched,
+)
 from dr_events.operations.rechecking import recheck_limits
+from dr_events.operations.reopening import reopen_failed
 from dr_events.operations.responding import (
     Look,
     Proof,
@@ -50,6 +63,7 @@ from dr_events.operations.responding import (
 from dr_events.operations.settling import settle
 
 __all__ = [
+    "PROGRAM_FIELDS",
     "Claim",
     "Claimed",
     "Draft",
@@ -58,11 +72,14 @@ __all__ = [
     "Outcome",
     "Proof",
     "Sample",
+    "Touched",
+    "add_program",
     "adopt_orphans",
     "approve",
     "call_off_unsent",
     "cancel",
     "cancel_under_way",
+    "change_program",
     "check",
     "claim",
     "close_circuit",
@@ -73,23 +90,30 @@ __all__ = [
     "freeze_message",
     "give_back",
     "judge_circuit",
+    "keep_tally",
     "leave_alone",
     "limits_of",
     "lists_are_proven",
+    "mark",
     "opt_out",
+    "publish_terms",
     "read_back_again",
     "recheck_limits",
     "release",
     "release_restored",
     "release_stop",
+    "reopen_failed",
+    "revise",
     "save_looks",
     "save_outcomes",
     "save_proofs",
     "send_back",
+    "set_credit",
     "settle",
     "stop_watching",
     "submit",
     "take_round",
     "take_stream",
+    "touched",
     "unsaved",
 ]

@@ -97,6 +97,32 @@ def draft(*, program: Program, wish: Draft, actor: Actor, now: datetime) -> Even
     return event
 
 
+@transaction.atomic
+def revise(
+    *, event_id: int, seen: int, program: Program, wish: Draft, actor: Actor, now: datetime
+) -> Event:
+    """Change a draft; ``seen`` is the version the form showed. Raises Invalid, and Refused when it
+    is no draft any more or somebody else changed it meanwhile.
+
+    Whoever changed it last planned it: they cannot approve it.
+    """
+    event = locked(event_id)
+    if event.state != EventState.DRAFT:
+        raise Refused("Only a draft can be changed; nothing was saved.", code="wrong-state")
+    if event.version != seen:
+        raise Refused("Somebody changed this draft meanwhile; nothing was saved.", code="stale")
+    check(program, wish, now=now)
+    values = _values(wish) | {"program_id": program.pk, "created_by": actor.name}
+    changes = {
+        name: [str(before), str(after)]
+        for name, after in values.items()
+        if (before := getattr(event, name)) != after
+    }
+    Event.objects.filter(id=event_id).update(version=seen + 1, **values)
+    record(actor=actor, verb="revise", subject=f"event:{event_id}", now=now, changes=changes)
+    return Event.objects.get(id=event_id)
+
+
 def _values(wish: Draft) -> dict[str, object]:
     values = {field.name: getattr(wish, field.name) for field in fields(wish)}
     return values | {"postal_codes": list(wish.postal_codes)}

@@ -3,7 +3,7 @@ for the plan, so that what an operator was shown is what is frozen."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -14,16 +14,19 @@ from dr_events.rules.limits import season
 from dr_events.states import Reason
 
 # One row per enrolled system of the program: its reason to be left out, '' when it is in.
-# Windows of other events count while they hold the home's time (holds_slot).
+# Windows of other events count while they hold the home's time (holds_slot); ``others`` are those
+# that can matter. Permissions are wide rows: only the few that do not hold are looked up.
 CANDIDATES = """
-WITH targets AS (
-    SELECT n.id AS enrollment_id, n.system_id, n.state AS enrollment_state, g.state AS grant_state
+WITH lost AS (
+    SELECT s.id AS system_id FROM enrollments_carriergrant g
+    JOIN enrollments_system s ON s.grant_id = g.id WHERE g.state <> 'ACTIVE'
+), targets AS (
+    SELECT n.id AS enrollment_id, n.system_id, n.state AS enrollment_state
     FROM enrollments_enrollment n
-    JOIN enrollments_system s ON s.id = n.system_id
-    JOIN enrollments_location l ON l.id = s.location_id
-    JOIN enrollments_carriergrant g ON g.id = s.grant_id
     WHERE n.program_id = %(program)s AND n.state IN ('ACTIVE', 'PAUSED')
-      AND (cardinality(%(postal)s::text[]) = 0 OR l.postal = ANY (%(postal)s::text[]))
+      AND (cardinality(%(postal)s::text[]) = 0 OR n.system_id IN (
+          SELECT s.id FROM enrollments_system s JOIN enrollments_location l ON l.id = s.location_id
+          WHERE l.postal = ANY (%(postal)s::text[])))
 ), history AS (
     SELECT d.system_id,
         count(*) FILTER (WHERE d.window && tstzrange(%(day_from)s, %(day_to)s)) AS in_day,
@@ -32,15 +35,12 @@ WITH targets AS (
         bool_or(d.window && tstzrange(%(starts_at)s, %(ends_at)s)) AS overlaps,
         bool_or(d.window && tstzrange(%(rest_from)s, %(rest_to)s)) AS too_close
     FROM dr_events_dispatch d
-    JOIN targets USING (system_id)
-    WHERE d.holds_slot AND d.event_id <> ALL (%(apart)s)
-      AND d.window && tstzrange(least(%(season_from)s, %(rest_from)s, %(week_from)s),
-                                greatest(%(season_to)s, %(rest_to)s, %(week_to)s))
+    WHERE d.event_id = ANY (%(others)s) AND d.holds_slot
     GROUP BY d.system_id
 ), candidates AS (
     SELECT t.enrollment_id, t.system_id,
         CASE
-            WHEN t.grant_state <> 'ACTIVE' THEN 'NO_PERMISSION'
+            WHEN l.system_id IS NOT NULL THEN 'NO_PERMISSION'
             WHEN t.enrollment_state = 'PAUSED' THEN 'PAUSED'
             WHEN h.overlaps THEN 'OVERLAP'
             WHEN h.in_day >= %(max_per_day)s THEN 'DAY_CAP'
@@ -52,7 +52,7 @@ WITH targets AS (
                     < %(control_percent)s THEN 'CONTROL_GROUP'
             ELSE ''
         END AS reason
-    FROM targets t LEFT JOIN history h USING (system_id)
+    FROM targets t LEFT JOIN history h USING (system_id) LEFT JOIN lost l USING (system_id)
 )
 """
 
@@ -78,41 +78,68 @@ def parameters(event: Event, *, apart: Sequence[int] = ()) -> dict[str, Any]:
     program = event.program
     zone = ZoneInfo(program.time_zone)
     start = event.starts_at.astimezone(zone)
-    day = datetime.combine(start.date(), time(0), zone)
-    week = datetime.combine(start.date() - timedelta(days=start.weekday()), time(0), zone)
-    season_from, season_to = season(
-        program.season_from, program.season_to, at=event.starts_at, zone=zone
-    )
+    monday = start.date() - timedelta(days=start.weekday())
     rest = timedelta(minutes=program.min_rest_minutes)
+    spans: dict[str, tuple[datetime, datetime]] = {
+        "day": _days(start.date(), 1, zone),
+        "week": _days(monday, 7, zone),
+        "season": season(program.season_from, program.season_to, at=event.starts_at, zone=zone),
+        "rest": (event.starts_at - rest, event.ends_at + rest),
+    }
+    caps = {
+        "day": program.max_per_day,
+        "week": program.max_per_week,
+        "season": program.max_per_season,
+        "rest": 0,
+    }
     return {
         "event": event.pk or 0,
-        "apart": [event.pk or 0, *apart],
+        "others": _others([event.pk or 0, *apart], spans, caps),
         "wire_id": event.wire_id,
         "program": program.pk,
         "postal": list(event.postal_codes),
         "starts_at": event.starts_at,
         "ends_at": event.ends_at,
-        "day_from": day,
-        "day_to": datetime.combine(start.date() + timedelta(days=1), time(0), zone),
-        "week_from": week,
-        "week_to": datetime.combine(week.date() + timedelta(days=7), time(0), zone),
-        "season_from": season_from,
-        "season_to": season_to,
-        "rest_from": event.starts_at - rest,
-        "rest_to": event.ends_at + rest,
-        "max_per_day": program.max_per_day,
-        "max_per_week": program.max_per_week,
-        "max_per_season": program.max_per_season,
+        **{f"{name}_from": begin for name, (begin, _) in spans.items()},
+        **{f"{name}_to": end for name, (_, end) in spans.items()},
+        **{f"max_per_{name}": cap for name, cap in caps.items() if name != "rest"},
         "control_percent": event.control_percent,
     }
+
+
+def _days(first: date, number: int, zone: ZoneInfo) -> tuple[datetime, datetime]:
+    begin, end = (
+        datetime.combine(day, time(0), zone) for day in (first, first + timedelta(days=number))
+    )
+    return begin, end
+
+
+def _others(
+    apart: Sequence[int], spans: dict[str, tuple[datetime, datetime]], caps: dict[str, int]
+) -> list[int]:
+    """Events whose rows can leave a home out. Fewer events than a cap allows cannot fill it at any
+    home: their rows, a season's worth of them, need not be read."""
+    begin, end = min(span[0] for span in spans.values()), max(span[1] for span in spans.values())
+    planned = list(
+        Event.objects.filter(send_at__isnull=False, starts_at__lt=end, ends_at__gt=begin)
+        .exclude(id__in=apart)
+        .values_list("id", "starts_at", "ends_at")
+    )
+    found: set[int] = set()
+    for name, (low, high) in spans.items():
+        inside = {pk for pk, starts_at, ends_at in planned if starts_at < high and ends_at > low}
+        if len(inside) >= caps[name]:
+            found |= inside
+    return sorted(found)
 
 
 def preview(event: Event) -> Preview:
     """What scheduling this event would do now. The event need not be saved."""
     statement = (
         CANDIDATES  # noqa: S608 - two constants; every value is a parameter
-        + """SELECT c.reason, count(*), count(*) FILTER (WHERE NOT s.is_online)
-             FROM candidates c JOIN enrollments_system s ON s.id = c.system_id GROUP BY 1"""
+        + """SELECT c.reason, count(*), count(s.id) FROM candidates c
+             LEFT JOIN enrollments_system s
+                ON s.id = c.system_id AND NOT s.is_online AND s.read_at IS NOT NULL GROUP BY 1"""
     )
     with connection.cursor() as cursor:
         cursor.execute(statement, parameters(event))

@@ -9,9 +9,11 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 from zoneinfo import ZoneInfo
 
+import orjson
+from django.conf import settings
 from django.db import connection
 
-from dr_events.models import Event
+from dr_events.models import Dispatch, Event
 from dr_events.queries.tallies import Tally
 from dr_events.rules.limits import words
 
@@ -35,19 +37,47 @@ class Point:
         return None if self.load is None else round(self.load * 100)
 
 
+# A drawing, or a live figure, of more homes than _ALL_UP_TO is made from about so many of them.
+_ALL_UP_TO, _SOME = 1000, 500
+
+
+def some_of(event: Event) -> int:
+    """About how many homes of an event a drawing uses; 0: all of them."""
+    return _SOME if Dispatch.objects.filter(event=event)[_ALL_UP_TO:].exists() else 0
+
+
+# The rows of an event: all, or those found at even steps between its lowest and highest system.
+# MATERIALIZED: first the homes, from the index of (event, system), then what belongs to each.
+_ALL_HOMES = """
+WITH homes AS MATERIALIZED (
+    SELECT id, accepted_at FROM dr_events_dispatch WHERE event_id = %(event)s
+)"""
+_SOME_HOMES = """
+WITH ends AS (
+    SELECT min(system_id) AS low, max(system_id) AS high
+    FROM dr_events_dispatch WHERE event_id = %(event)s
+), homes AS MATERIALIZED (
+    SELECT DISTINCT d.id, d.accepted_at
+    FROM ends CROSS JOIN generate_series(low, high, greatest(1, (high - low) / %(some)s)) AS step
+    CROSS JOIN LATERAL (
+        SELECT id, accepted_at FROM dr_events_dispatch
+        WHERE event_id = %(event)s AND system_id >= step ORDER BY system_id LIMIT 1
+    ) d
+)"""
 _SERIES = """
 SELECT r.at, count(*), count(*) FILTER (WHERE r.is_online),
     percentile_cont(ARRAY[0.1, 0.5, 0.9]) WITHIN GROUP (ORDER BY r.indoor_f),
     avg(r.outdoor_f), avg(r.load)
-FROM dr_events_reading r JOIN dr_events_dispatch d ON d.id = r.dispatch_id
-WHERE d.event_id = %s GROUP BY r.at ORDER BY r.at
+FROM homes JOIN dr_events_reading r ON r.dispatch_id = homes.id
+GROUP BY r.at ORDER BY r.at
 """
 
 
-def temperatures(event: Event) -> tuple[Point, ...]:
-    """Indoor temperature across the homes of an event, look by look."""
+def temperatures(event: Event, *, some: int = 0) -> tuple[Point, ...]:
+    """Indoor temperature across the homes of an event, or ``some`` of them, look by look."""
     with connection.cursor() as cursor:
-        cursor.execute(_SERIES, [event.pk])
+        homes = _SOME_HOMES if some else _ALL_HOMES
+        cursor.execute(homes + _SERIES, {"event": event.pk, "some": some})
         rows = cursor.fetchall()
     return tuple(_point(event, *row) for row in rows)
 
@@ -85,23 +115,23 @@ class Timing:
 
 
 _TIMING = """
-WITH homes AS (
-    SELECT accepted_at FROM dr_events_dispatch
-    WHERE event_id = %(event)s AND accepted_at IS NOT NULL
-), tries AS (
-    SELECT a.elapsed_ms FROM dr_events_attempt a JOIN dr_events_dispatch d ON d.id = a.dispatch_id
-    WHERE d.event_id = %(event)s AND a.method = 'POST'
+, tries AS MATERIALIZED (
+    SELECT a.elapsed_ms FROM homes JOIN dr_events_attempt a ON a.dispatch_id = homes.id
+    WHERE a.method = 'POST'
 )
-SELECT (SELECT count(*) FROM homes),
+SELECT (SELECT count(accepted_at) FROM homes),
     (SELECT percentile_cont(ARRAY[0.5, 0.99]) WITHIN GROUP
-        (ORDER BY extract(epoch FROM accepted_at - %(since)s)) FROM homes),
+        (ORDER BY extract(epoch FROM accepted_at - %(since)s)) FROM homes
+     WHERE accepted_at IS NOT NULL),
     (SELECT count(*) FROM tries),
     (SELECT percentile_cont(ARRAY[0.5, 0.99]) WITHIN GROUP (ORDER BY elapsed_ms) FROM tries)
 """
+_KEPT_TIMING = "SELECT counts->'timing' FROM dr_events_tally WHERE event_id = %s AND is_final"
 
 
-def timing(event: Event, rows: Tally) -> Timing | None:
-    """How fast the homes were told.
+def timing(event: Event, rows: Tally, *, some: int = 0) -> Timing | None:
+    """How fast the homes were told: of a closed event as it was kept, from every home; before that
+    from ``some`` of them where there are many (some_of).
 
     An event whose sending began at once is measured from its release; one that waited for its
     send time from the first request, or the wait would be counted as slowness.
@@ -111,11 +141,19 @@ def timing(event: Event, rows: Tally) -> Timing | None:
     if since is None:
         return None
     with connection.cursor() as cursor:
-        cursor.execute(_TIMING, {"event": event.pk, "since": since})
-        homes, told, requests, took = cursor.fetchone()
+        cursor.execute(_KEPT_TIMING, [event.pk])
+        kept = cursor.fetchone()
+        if kept:
+            values = orjson.loads(kept[0])
+            told, took = values["told_s"], values["requests_ms"]
+            homes, requests = values["homes"], values["requests"]
+        else:
+            which = _SOME_HOMES if some else _ALL_HOMES
+            cursor.execute(which + _TIMING, {"event": event.pk, "since": since, "some": some})
+            homes, told, requests, took = cursor.fetchone()
+    label = "the release" if at_once else "the first request"
     p50, p99 = told or (None, None)
     quick, slow = took or (None, None)
-    label = "the release" if at_once else "the first request"
     return Timing(homes, label, p50, p99, requests, quick, slow)
 
 
@@ -216,3 +254,24 @@ def longest_gap(points: Sequence[Point]) -> str:
     """The longest time between two looks, in words: how old a figure may have been."""
     gaps = [later.at - earlier.at for earlier, later in pairwise(points)]
     return words(max(gaps)) if gaps else ""
+
+
+# A look is late when it is older than this many times the time between two looks.
+_STALE = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Age:
+    """How old the last look is, in words; ``is_stale`` when another one should have come."""
+
+    words: str
+    is_stale: bool
+
+
+def age(points: Sequence[Point], event: Event, now: datetime) -> Age | None:
+    """None before the first look. After the event nothing is stale: nobody looks any more."""
+    if not points:
+        return None
+    old = now - points[-1].at
+    every = timedelta(seconds=settings.READ_BACK_EVERY_S)
+    return Age(words(old), event.starts_at <= now < event.ends_at and old > _STALE * every)

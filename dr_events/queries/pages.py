@@ -1,17 +1,18 @@
 """What people see of events: phases, lists, the stop. Frozen dataclasses, nothing written."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from django.db.models import Q
+from django.db import connection
+from django.db.models import Q, QuerySet
 
 from base.choices import ColoredChoices
 from dr_events.models import Dispatch, Event
 from dr_events.queries.names import names
-from dr_events.queries.tallies import Tally, tallies, tally
+from dr_events.queries.tallies import Tally, restored, tallies, tally
 from dr_events.rules.limits import words
 from dr_events.states import EventState, Participation, Response
 
@@ -46,13 +47,15 @@ def phase_of(event: Event, rows: Tally, now: datetime) -> Phase:
 
 @dataclass(frozen=True, slots=True)
 class EventPage:
-    """One event as a list, the board and the results show it. ``people`` names actors."""
+    """One event as a list, the board and the results show it.
+
+    ``people`` names actors; empty in lists, which show none."""
 
     event: Event
     tally: Tally
     phase: Phase
     now: datetime
-    people: dict[str, str]
+    people: dict[str, str] = field(default_factory=dict)
 
     @property
     def zone(self) -> ZoneInfo:
@@ -70,6 +73,10 @@ class EventPage:
     def is_live(self) -> bool:
         """Something may still change without anybody pressing a button."""
         return self.event.state == EventState.SCHEDULED or self.tally.open > 0
+
+    @property
+    def is_under_way(self) -> bool:
+        return self.phase in (Phase.SENDING, Phase.SENT, Phase.RUNNING)
 
     @property
     def may_cancel(self) -> bool:
@@ -142,12 +149,13 @@ def ahead(length: timedelta) -> str:
 
 
 def _pages(events: Sequence[Event], now: datetime) -> list[EventPage]:
-    counted = tallies([event.pk for event in events if event.send_at])
-    people = names({actor for event in events for actor in (event.created_by, event.approved_by)})
+    planned = [event for event in events if event.send_at]
+    waiting = [event.pk for event in planned if event.send_at and event.send_at > now]
+    counted = tallies([event.pk for event in planned], waiting=waiting)
     pages = []
     for event in events:
         rows = counted.get(event.pk) or Tally()
-        pages.append(EventPage(event, rows, phase_of(event, rows, now), now, people))
+        pages.append(EventPage(event, rows, phase_of(event, rows, now), now))
     return pages
 
 
@@ -155,9 +163,25 @@ def _events() -> Any:
     return Event.objects.select_related("program").defer("message")
 
 
+def shown(events: QuerySet[Event], *, now: datetime) -> list[EventPage]:
+    """Events chosen elsewhere, in their order, each with its figures."""
+    return _pages(list(events.select_related("program").defer("message")), now)
+
+
+def event_alone(event_id: int) -> Event | None:
+    """An event with its program, nothing counted."""
+    found: Event | None = _events().filter(id=event_id).first()
+    return found
+
+
 def event_page(event_id: int, *, now: datetime) -> EventPage | None:
-    event = _events().filter(id=event_id).first()
-    return _pages([event], now)[0] if event else None
+    """Counted now, or as it was kept when the event was closed."""
+    event = event_alone(event_id)
+    if event is None:
+        return None
+    rows = tally(event_id) if event.send_at else Tally()
+    people = names({event.created_by, event.approved_by})
+    return EventPage(event, rows, phase_of(event, rows, now), now, people)
 
 
 def events(*, now: datetime, before: int = 0, limit: int = 20) -> tuple[list[EventPage], int]:
@@ -199,3 +223,37 @@ def latest_opt_outs(event: Event, limit: int = 8) -> list[LatestOptOut]:
         .values_list("opted_out_at", "system_id", "system__serial")[:limit]
     )
     return [LatestOptOut(at, pk, serial, at < event.starts_at) for at, pk, serial in rows if at]
+
+
+def dispatch_of(event_id: int, serial: str) -> int | None:
+    """The row of the system with this serial in an event that was planned for it."""
+    found = Dispatch.objects.filter(event=event_id, system__serial=serial)
+    return found.values_list("id", flat=True).first()
+
+
+_EARLIER = """
+SELECT t.counts FROM dr_events_event e JOIN dr_events_tally t ON t.event_id = e.id
+WHERE e.program_id = %(program)s AND e.state = 'COMPLETED' AND e.starts_at < %(before)s
+  AND t.is_final
+ORDER BY e.starts_at DESC LIMIT 10
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Usual:
+    """The last completed events of the same program, together."""
+
+    events: int
+    opted_out_percent: float
+
+
+def usual(event: Event) -> Usual | None:
+    """What to hold this event's opt-outs against; None where there is no earlier event."""
+    values: dict[str, Any] = {"program": event.program_id, "before": event.starts_at}
+    with connection.cursor() as cursor:
+        cursor.execute(_EARLIER, values)
+        earlier = [restored(counts) for (counts,) in cursor.fetchall()]
+    targeted = sum(rows.targeted for rows in earlier)
+    if not targeted:
+        return None
+    return Usual(len(earlier), 100 * sum(rows.opted_out for rows in earlier) / targeted)

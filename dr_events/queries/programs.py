@@ -1,15 +1,15 @@
 """Programs as an operator reads them: limits as sentences, terms, how many homes."""
 
 from calendar import day_name, month_name
+from collections import defaultdict
 from dataclasses import dataclass
-from datetime import datetime, time, timedelta
+from datetime import time, timedelta
 
-from django.db.models import Count, Max, Q
+from django.db.models import Count, Max
 
 from dr_events.models import Event
 from dr_events.rules.limits import words
-from enrollments.models import Program
-from enrollments.queries import EnrollmentCounts, counts, current_terms
+from enrollments.models import Enrollment, Program, Terms
 from enrollments.states import EnrollmentState
 
 
@@ -32,26 +32,33 @@ class ProgramRow:
     hours: str
 
 
+@dataclass(frozen=True, slots=True)
+class Enrolled:
+    """Enrolments of one program by state."""
+
+    active: int = 0
+    paused: int = 0
+    withdrawn: int = 0
+
+
+def enrolled() -> dict[int, Enrolled]:
+    """By program id, from one count."""
+    found: dict[int, dict[str, int]] = defaultdict(dict)
+    counted = Enrollment.objects.values("program", "state").annotate(n=Count("id")).order_by()
+    for row in counted:
+        found[row["program"]][EnrollmentState(row["state"]).name.lower()] = row["n"]
+    return {program: Enrolled(**by_state) for program, by_state in found.items()}
+
+
 def rows() -> list[ProgramRow]:
-    found = Program.objects.order_by("name").annotate(
-        terms_version=Max("terms__version"),
-        active=Count(
-            "enrollments",
-            filter=Q(enrollments__state=EnrollmentState.ACTIVE),
-            distinct=True,
-        ),
-        paused=Count(
-            "enrollments",
-            filter=Q(enrollments__state=EnrollmentState.PAUSED),
-            distinct=True,
-        ),
-    )
+    found = Program.objects.order_by("name").annotate(terms_version=Max("terms__version"))
+    homes = enrolled()
     return [
         ProgramRow(
             program,
             program.terms_version,
-            program.active,
-            program.paused,
+            homes.get(program.pk, Enrolled()).active,
+            homes.get(program.pk, Enrolled()).paused,
             season(program),
             hours(program),
         )
@@ -62,25 +69,25 @@ def rows() -> list[ProgramRow]:
 @dataclass(frozen=True, slots=True)
 class ProgramPage:
     program: Program
-    terms_version: int | None
-    terms_text: str
-    published_at: datetime | None
-    counts: EnrollmentCounts
+    terms: tuple[Terms, ...]
+    counts: Enrolled
     limits: tuple[tuple[str, str], ...]
     events: int
+
+    @property
+    def current_terms(self) -> Terms | None:
+        """The version homes agree to now; the others are its history."""
+        return self.terms[0] if self.terms else None
 
 
 def page(slug: str) -> ProgramPage | None:
     program = named(slug)
     if program is None:
         return None
-    terms = current_terms(program)
     return ProgramPage(
         program,
-        terms.version if terms else None,
-        terms.text if terms else "",
-        terms.published_at if terms else None,
-        counts(program),
+        tuple(Terms.objects.filter(program=program).order_by("-version")),
+        enrolled().get(program.pk, Enrolled()),
         limits(program),
         Event.objects.filter(program=program).count(),
     )

@@ -3,9 +3,10 @@
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
+import orjson
 from django.db import connection
 
 from dr_events.states import (
@@ -75,6 +76,11 @@ class Tally:
         return self._sum(FAILURES)
 
     @property
+    def may_resend(self) -> int:
+        """Failed on our side; some of them may be sent again (operations.reopen_failed)."""
+        return self.delivery.get(Delivery.FAILED, 0)
+
+    @property
     def settled(self) -> int:
         return self.targeted - self.open
 
@@ -105,6 +111,10 @@ class Tally:
         return sum(self.participation.get(state, 0) for state in OPTED_OUT)
 
     @property
+    def opted_out_percent(self) -> float | None:
+        return 100 * self.opted_out / self.targeted if self.targeted else None
+
+    @property
     def left_out_total(self) -> int:
         return sum(self.left_out.values())
 
@@ -128,13 +138,24 @@ class Tally:
 # Skipped after the plan: these homes were targeted and said no, or left, before their turn.
 _LATER = (Reason.OPTED_OUT, Reason.WITHDRAWN)
 
+# Failures with reasons of their own that a page lists; the rest is one line.
+_KINDS = 20
+_REST = "other reasons"
+
+# How long the figures of an event that waits for its send time are good for a list; real time.
+KEPT_FOR = timedelta(seconds=60)
+
 _COUNTS = """
-SELECT event_id, delivery, participation, reason,
-    CASE WHEN delivery = ANY (%(failures)s) THEN trouble ELSE '' END AS trouble,
-    opted_out_at IS NOT NULL AS said_no, recall,
+SELECT event_id, delivery, participation, reason, trouble, opted_out_at IS NOT NULL, recall,
     count(*), min(sent_at), max(accepted_at)
 FROM dr_events_dispatch WHERE event_id = ANY (%(events)s)
 GROUP BY 1, 2, 3, 4, 5, 6, 7
+"""
+
+_KEPT = """
+SELECT event_id, counts FROM dr_events_tally
+WHERE event_id = ANY (%(events)s)
+  AND (is_final OR event_id = ANY (%(waiting)s) AND counted_at > clock_timestamp() - %(for)s)
 """
 
 
@@ -142,12 +163,27 @@ def tally(event_id: int) -> Tally:
     return tallies([event_id]).get(event_id) or Tally()
 
 
-def tallies(event_ids: Sequence[int]) -> dict[int, Tally]:
-    """Counts of several events from one grouped query; events without rows are missing."""
+def tallies(event_ids: Sequence[int], *, waiting: Sequence[int] = ()) -> dict[int, Tally]:
+    """Counts of several events; events without rows are missing.
+
+    Closed events are read where they were kept, the others counted. For events ``waiting`` for
+    their send time figures up to KEPT_FOR old will do.
+    """
+    if not event_ids:
+        return {}
+    values: dict[str, Any] = {"events": list(event_ids), "waiting": list(waiting), "for": KEPT_FOR}
+    with connection.cursor() as cursor:
+        cursor.execute(_KEPT, values)
+        kept = {event_id: restored(counts) for event_id, counts in cursor.fetchall()}
+    return kept | count([event_id for event_id in event_ids if event_id not in kept])
+
+
+def count(event_ids: Sequence[int]) -> dict[int, Tally]:
+    """Count now, whatever was kept; one grouped query."""
     if not event_ids:
         return {}
     with connection.cursor() as cursor:
-        cursor.execute(_COUNTS, {"events": list(event_ids), "failures": sorted(FAILURES)})
+        cursor.execute(_COUNTS, {"events": list(event_ids)})
         groups = cursor.fetchall()
     by_event: dict[int, list[tuple[Any, ...]]] = defaultdict(list)
     for event_id, *group in groups:
@@ -155,25 +191,35 @@ def tallies(event_ids: Sequence[int]) -> dict[int, Tally]:
     return {event_id: _tally(rows) for event_id, rows in by_event.items()}
 
 
+def restored(counts: str | bytes) -> Tally:
+    """The tally of an event as operations.keep_tally counted it."""
+    groups = orjson.loads(counts)["groups"]
+    return _tally((*group, _moment(sent), _moment(told)) for *group, sent, told in groups)
+
+
+def _moment(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None
+
+
 def _tally(groups: Iterable[tuple[Any, ...]]) -> Tally:
     left_out, delivery, participation = Counter[Reason](), Counter[Delivery](), Counter[Any]()
     failures, recalls = Counter[tuple[str, str]](), Counter[Recall]()
     can_stop = said_no_late = 0
     first, last = [], []
-    for state, part, why, trouble, said_no, recall, count, sent_at, accepted_at in groups:
+    for state, part, why, trouble, said_no, recall, number, sent_at, accepted_at in groups:
         what, reason = Delivery(state), Reason(why)
         if what == Delivery.WITHHELD or (what == Delivery.SKIPPED and reason not in _LATER):
-            left_out[reason] += count
+            left_out[reason] += number
             continue
-        delivery[what] += count
-        participation[Participation(part)] += count
-        recalls[Recall(recall)] += count
+        delivery[what] += number
+        participation[Participation(part)] += number
+        recalls[Recall(recall)] += number
         if what in FAILURES:
-            failures[(what.label, trouble)] += count
+            failures[(what.label, trouble)] += number
         if said_no and what != Delivery.SKIPPED and Participation(part) not in OPTED_OUT:
-            said_no_late += count
+            said_no_late += number
         if what == Delivery.PLANNED and not said_no:
-            can_stop += count
+            can_stop += number
         first += [sent_at] * (sent_at is not None)
         last += [accepted_at] * (accepted_at is not None)
     return Tally(
@@ -181,13 +227,22 @@ def _tally(groups: Iterable[tuple[Any, ...]]) -> Tally:
         left_out=dict(sorted(left_out.items())),
         delivery=dict(delivery),
         participation=dict(participation),
-        failures=tuple((*name, count) for name, count in failures.most_common()),
+        failures=_most(failures),
         can_stop=can_stop,
         recalls=dict(recalls),
         said_no_late=said_no_late,
         first_sent_at=min(first, default=None),
         last_accepted_at=max(last, default=None),
     )
+
+
+def _most(failures: Counter[tuple[str, str]]) -> tuple[tuple[str, str, int], ...]:
+    """The most frequent failures with their reasons; what is beyond them by state alone."""
+    first, rest = failures.most_common()[:_KINDS], failures.most_common()[_KINDS:]
+    others = Counter[tuple[str, str]]()
+    for (label, _), number in rest:
+        others[(label, _REST)] += number
+    return tuple((*name, number) for name, number in [*first, *others.most_common()])
 
 
 @dataclass(frozen=True, slots=True)

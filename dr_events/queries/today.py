@@ -3,22 +3,21 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from dr_events.queries import holds, pages, programs, systems
+from django.db import connection
+
+from dr_events.queries import holds, pages, programs
 from dr_events.queries.pages import EventPage, Phase
 from enrollments.models import Program
-from enrollments.queries import EnrollmentCounts, counts
 
 _NOW = (Phase.SENDING, Phase.SENT, Phase.RUNNING, Phase.OVER)
 
 
 @dataclass(frozen=True, slots=True)
-class Today:
+class Now:
+    """The part of the page that asks for itself: what holds sending back, and the events."""
+
     holds: tuple[holds.Hold, ...]
     events: tuple[EventPage, ...]
-    homes: EnrollmentCounts
-    programs: tuple[Program, ...]
-    to_relink: tuple[systems.Trouble, ...]
-    offline: tuple[systems.Trouble, ...]
 
     @property
     def stopped(self) -> bool:
@@ -40,7 +39,7 @@ class Today:
     @property
     def zone(self) -> str:
         """Times of day on this page: the zone most of it is about."""
-        return self.programs[0].time_zone if self.programs else "UTC"
+        return self.events[0].event.program.time_zone if self.events else "UTC"
 
     @property
     def can_stop(self) -> int:
@@ -48,12 +47,102 @@ class Today:
         return sum(page.tally.can_stop for page in self.events)
 
 
+def now_on(*, now: datetime, real_now: datetime) -> Now:
+    return Now(tuple(holds.holds(real_now=real_now)), tuple(pages.current_events(now=now)))
+
+
+@dataclass(frozen=True, slots=True)
+class Homes:
+    """All programs together. ``connected``: people with a permission at Carrier that lives."""
+
+    connected: int
+    systems: int
+    offline: int
+    needs_relink: int
+    active: int
+    paused: int
+    withdrawn: int
+
+
+# Each figure from an index of its own (migration 0004): permissions and systems are wide rows.
+_HOMES = """
+SELECT (SELECT count(*) FROM (SELECT DISTINCT user_id FROM enrollments_carriergrant
+                              WHERE state <> 'REVOKED') AS people),
+    (SELECT count(*) FROM enrollments_system),
+    (SELECT count(*) FROM enrollments_system WHERE NOT is_online AND read_at IS NOT NULL),
+    (SELECT count(*) FROM enrollments_carriergrant WHERE state = 'NEEDS_RELINK'),
+    count(*) FILTER (WHERE state = 'ACTIVE'), count(*) FILTER (WHERE state = 'PAUSED'),
+    count(*) FILTER (WHERE state = 'WITHDRAWN')
+FROM enrollments_enrollment
+"""
+
+
+def homes() -> Homes:
+    with connection.cursor() as cursor:
+        cursor.execute(_HOMES)
+        return Homes(*cursor.fetchone())
+
+
+# A few homes an operator may have to call: who must connect again, whose system is silent longest.
+_TROUBLES = """
+(SELECT 'relink', s.id, s.serial, s.name, u.email, g.synced_at
+ FROM (SELECT * FROM enrollments_carriergrant WHERE state = 'NEEDS_RELINK'
+       ORDER BY id LIMIT %(limit)s) g
+ JOIN people_user u ON u.id = g.user_id
+ LEFT JOIN LATERAL (SELECT id, serial, name FROM enrollments_system
+                    WHERE grant_id = g.id ORDER BY id LIMIT 1) s ON true
+ ORDER BY g.id)
+UNION ALL
+(SELECT 'offline', s.id, s.serial, s.name, u.email, s.reported_at
+ FROM enrollments_system s JOIN enrollments_carriergrant g ON g.id = s.grant_id
+ JOIN people_user u ON u.id = g.user_id
+ WHERE NOT s.is_online AND s.read_at IS NOT NULL
+ ORDER BY s.reported_at, s.id LIMIT %(limit)s)
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """A home; ``at`` when it was last heard of."""
+
+    system_id: int | None
+    serial: str | None
+    name: str | None
+    owner: str
+    at: datetime | None
+
+
+def troubles(limit: int = 5) -> dict[str, tuple[Trouble, ...]]:
+    with connection.cursor() as cursor:
+        cursor.execute(_TROUBLES, {"limit": limit})
+        rows = cursor.fetchall()
+    return {
+        kind: tuple(Trouble(*row) for found, *row in rows if found == kind)
+        for kind in ("relink", "offline")
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Today:
+    now: Now
+    homes: Homes
+    programs: tuple[Program, ...]
+    to_relink: tuple[Trouble, ...]
+    offline: tuple[Trouble, ...]
+
+    @property
+    def zone(self) -> str:
+        return self.programs[0].time_zone if self.programs else self.now.zone
+
+
 def today(*, now: datetime, real_now: datetime) -> Today:
+    found, counted = troubles(), homes()
+    live = now_on(now=now, real_now=real_now)
     return Today(
-        holds=tuple(holds.holds(real_now=real_now)),
-        events=tuple(pages.current_events(now=now)),
-        homes=counts(),
-        programs=tuple(programs.every()),
-        to_relink=tuple(systems.to_relink()),
-        offline=tuple(systems.offline()),
+        now=live,
+        homes=counted,
+        # Only a console without homes or events speaks about programs.
+        programs=() if counted.active and live.events else tuple(programs.every()),
+        to_relink=found["relink"],
+        offline=found["offline"],
     )

@@ -24,7 +24,9 @@ _RELEASES = {
 
 @console_page
 def console(request: HttpRequest) -> HttpResponse:
-    today = query.today(now=clock.now(), real_now=timezone.now())
+    now = clock.now()
+    operations.keep_tally(now=now)
+    today = query.today(now=now, real_now=timezone.now())
     context = {
         "today": today,
         "me": actor_of(request).name,
@@ -32,6 +34,16 @@ def console(request: HttpRequest) -> HttpResponse:
         "can_recall": settings.CARRIER_CANCEL != "none",
     }
     return render(request, "console/today.html", context)
+
+
+@console_page
+def console_now(request: HttpRequest) -> HttpResponse:
+    """A fragment: the part of the page that asks for itself."""
+    now = clock.now()
+    operations.keep_tally(now=now)
+    found = query.now_on(now=now, real_now=timezone.now())
+    context = {"live": found, "me": actor_of(request).name, "clock_zone": found.zone}
+    return render(request, "console/_now.html", context | {"programs": True})
 
 
 @operator_act

@@ -8,7 +8,7 @@ from typing import Any
 
 from django.contrib import messages
 from django.core.cache import cache
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST
 
@@ -16,6 +16,7 @@ from base import clock
 from base.refusal import Refused
 from dr_events import dispatch, operations
 from dr_events.forms import EventForm, suggestion
+from dr_events.models import Event
 from dr_events.queries import candidates, pages, programs
 from dr_events.rules.limits import words
 from dr_events.states import EventState
@@ -40,6 +41,55 @@ def event_new(request: HttpRequest) -> HttpResponse:
     if not form.is_valid():
         return _page(request, form, preview=None)
     return _save(request, form)
+
+
+@operator_act
+def event_edit(request: HttpRequest, event_id: int) -> HttpResponse:
+    """Change a draft. ``seen``, its version, travels with the form."""
+    page = pages.event_page(event_id, now=clock.now())
+    if page is None:
+        raise Http404("There is no event with this number.")
+    if page.event.state != EventState.DRAFT:
+        messages.error(request, "Only a draft can be changed. Copy the event to start from it.")
+        return redirect("event", event_id)
+    offered = programs.every()
+    if request.method != "POST":
+        form = EventForm(programs=offered, initial=_copy(page))
+        return _page(request, form, preview=None, draft=page.event)
+    form = EventForm(request.POST, programs=offered)
+    if request.POST.get("act") == "preview":
+        return _page(request, form, preview=_preview(form), draft=page.event)
+    if not form.is_valid() or form.chosen is None:
+        return _page(request, form, preview=None, draft=page.event)
+    return _revise(request, form, form.chosen, page.event)
+
+
+def _revise(request: HttpRequest, form: EventForm, program: Program, event: Event) -> HttpResponse:
+    seen = request.POST.get("seen", "")
+    try:
+        operations.revise(
+            event_id=event.pk,
+            seen=int(seen) if seen.isdecimal() and len(seen) < 9 else -1,
+            program=program,
+            wish=form.wish(),
+            actor=actor_of(request),
+            now=clock.now(),
+        )
+    except operations.Invalid as invalid:
+        form.refuse(invalid.problems)
+        return _page(request, form, preview=None, draft=event)
+    except Refused as refused:
+        form.refuse([refused])
+        return _page(request, form, preview=None, draft=event)
+    if request.POST.get("act") != "submit":
+        messages.success(request, "The draft is changed. Nothing is sent until it is submitted.")
+        return redirect("event", event.pk)
+    try:
+        _submit_once(event.pk, actor_of(request))
+        messages.success(request, _said(event.pk))
+    except Refused as refused:
+        messages.error(request, f"The draft is changed, but not handed on: {refused}")
+    return redirect("event", event.pk)
 
 
 @operator_act
@@ -194,9 +244,12 @@ def _copy(page: pages.EventPage) -> dict[str, Any]:
     }
 
 
-def _context(form: EventForm, preview: Shown | None, kept: int = 0) -> dict[str, Any]:
+def _context(
+    form: EventForm, preview: Shown | None, kept: int = 0, draft: Event | None = None
+) -> dict[str, Any]:
     program = form.chosen
     return {
+        "draft": draft,
         "form": form,
         "program": program,
         "limits": programs.limits(program) if program else (),
@@ -207,6 +260,11 @@ def _context(form: EventForm, preview: Shown | None, kept: int = 0) -> dict[str,
 
 
 def _page(
-    request: HttpRequest, form: EventForm, *, preview: Shown | None, kept: int = 0
+    request: HttpRequest,
+    form: EventForm,
+    *,
+    preview: Shown | None,
+    kept: int = 0,
+    draft: Event | None = None,
 ) -> HttpResponse:
-    return render(request, "events/new.html", _context(form, preview, kept))
+    return render(request, "events/new.html", _context(form, preview, kept, draft))

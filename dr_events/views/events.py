@@ -3,8 +3,8 @@
 import csv
 from collections.abc import Callable, Iterator
 from typing import Any
+from zoneinfo import ZoneInfo
 
-from django.conf import settings
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import redirect, render
@@ -16,11 +16,12 @@ from base import clock
 from base.refusal import Refused
 from dr_events import dispatch, operations
 from dr_events.queries import candidates, charts, export, holds, pages
+from dr_events.states import EventState, OptOutVia
 from people.access import actor_of, approver_act, console_page, operator_act
 from people.operations import Actor
 
 
-def _number(text: str) -> int:
+def number(text: str) -> int:
     return int(text) if text.isdecimal() and len(text) < 18 else 0
 
 
@@ -33,7 +34,8 @@ def _page(event_id: int) -> pages.EventPage:
 
 @console_page
 def console_events(request: HttpRequest) -> HttpResponse:
-    before = _number(request.GET.get("before", ""))
+    before = number(request.GET.get("before", ""))
+    operations.keep_tally(now=clock.now())
     found, further = pages.events(now=clock.now(), before=before)
     context = {"pages": found, "further": further, "is_first_page": not before}
     return render(request, "events/list.html", context)
@@ -62,11 +64,33 @@ def _board(request: HttpRequest, page: pages.EventPage) -> dict[str, Any]:
         "event": page.event,
         "zone": page.event.program.time_zone,
         "holds": holds.holds(real_now=timezone.now()),
-        "can_recall": settings.CARRIER_CANCEL != "none",
         "me": actor_of(request).name,
         "preview": None if planned else candidates.preview(page.event),
         "opt_outs": pages.latest_opt_outs(page.event) if planned else [],
+        "usual": pages.usual(page.event) if planned else None,
     }
+
+
+@console_page
+def event_indoors(request: HttpRequest, event_id: int) -> HttpResponse:
+    """A fragment that asks for itself: how warm it is in the homes, and how old that is."""
+    event = pages.event_alone(event_id)
+    if event is None:
+        raise Http404("There is no event with this number.")
+    some = charts.some_of(event)
+    series = charts.temperatures(event, some=some)
+    points = [(point.at, point.low_f, point.middle_f, point.high_f) for point in series]
+    zone = event.program.time_zone
+    context = {
+        "event": event,
+        "zone": zone,
+        "is_live": event.state == EventState.SCHEDULED,
+        "last": series[-1] if series else None,
+        "age": charts.age(series, event, clock.now()),
+        "some": some,
+        "chart": charts.line_chart(points, event, ZoneInfo(zone), height=220),
+    }
+    return render(request, "events/_indoors.html", context)
 
 
 def _decide(
@@ -130,17 +154,60 @@ def event_cancel(request: HttpRequest, event_id: int) -> HttpResponse:
     )
 
 
+@operator_act
+@require_POST
+def event_resend(request: HttpRequest, event_id: int) -> HttpResponse:
+    return _decide(
+        request,
+        event_id,
+        lambda actor: operations.reopen_failed(event_id=event_id, actor=actor, now=clock.now()),
+        "Sent again, to homes: {}.",
+    )
+
+
+@operator_act
+@require_POST
+def event_let_go(request: HttpRequest, event_id: int) -> HttpResponse:
+    """One home called: it says no through the utility."""
+    _page(event_id)
+    serial = request.POST.get("serial", "").replace("\0", "").strip().upper()[:40]
+    dispatch_id = pages.dispatch_of(event_id, serial)
+    if dispatch_id is None:
+        messages.error(request, f"No system {serial or 'without a serial'} is in this event.")
+        return redirect("event", event_id)
+    return _decide(
+        request,
+        event_id,
+        lambda actor: _LET_GO[
+            operations.opt_out(
+                dispatch_id=dispatch_id, via=OptOutVia.OPERATOR, actor=actor, now=clock.now()
+            )
+        ],
+        f"{serial}: {{}}",
+    )
+
+
+_LET_GO = {
+    True: "let go. It was not sent there and never will be.",
+    False: "its no is noted, but Carrier has the event: only the override at the wall control "
+    "surely ends it there.",
+}
+
+
 @console_page
 def event_results(request: HttpRequest, event_id: int) -> HttpResponse:
+    operations.keep_tally(now=clock.now())
     page = _page(event_id)
-    series = charts.temperatures(page.event)
+    some = charts.some_of(page.event)
+    series = charts.temperatures(page.event, some=some)
     points = [(point.at, point.low_f, point.middle_f, point.high_f) for point in series]
     context = {
         "page": page,
         "event": page.event,
         "zone": page.event.program.time_zone,
-        "timing": charts.timing(page.event, page.tally),
+        "timing": charts.timing(page.event, page.tally, some=some),
         "series": series,
+        "some": some,
         "homes_read": max((point.homes for point in series), default=0),
         "gap": charts.longest_gap(series),
         "chart": charts.line_chart(points, page.event, page.zone),
@@ -148,7 +215,7 @@ def event_results(request: HttpRequest, event_id: int) -> HttpResponse:
     return render(request, "events/results.html", context)
 
 
-class _Echo:
+class Echo:
     """A file that hands each line back instead of keeping it."""
 
     def write(self, line: str) -> str:
@@ -168,7 +235,7 @@ def event_results_csv(request: HttpRequest, event_id: int) -> StreamingHttpRespo
     _page(event_id)
 
     def lines() -> Iterator[str]:
-        write = csv.writer(_Echo()).writerow
+        write = csv.writer(Echo()).writerow
         yield write(export.HEADER)
         for row in export.rows(event_id):
             yield write([defused(cell) for cell in row])

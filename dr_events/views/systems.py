@@ -1,13 +1,22 @@
-"""The list of systems and the page of one."""
+"""The list of systems, the page of one, and what is asked of Carrier about it."""
 
+from typing import Any
 from zoneinfo import ZoneInfo
 
+from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_POST
 
+from base import clock
+from base.refusal import Refused
 from dr_events.queries import charts
+from dr_events.queries import one_system as page_query
 from dr_events.queries import systems as query
-from people.access import console_page
+from enrollments.asking import window
+from enrollments.asking.documents import BY_KEY, DOCUMENTS, Document
+from enrollments.operations.looking import WAYS
+from people.access import actor_of, console_page, service_act
 
 
 @console_page
@@ -31,11 +40,88 @@ def console_systems(request: HttpRequest) -> HttpResponse:
 
 @console_page
 def console_system(request: HttpRequest, system_id: int) -> HttpResponse:
-    page = query.system_page(system_id)
+    return _whole(request, _page(system_id))
+
+
+def _page(system_id: int) -> page_query.SystemPage:
+    page = page_query.system_page(system_id)
     if page is None:
         raise Http404("There is no system with this number.")
+    return page
+
+
+def _document(key: str) -> Document:
+    if key not in BY_KEY:
+        raise Http404("Carrier has no such document.")
+    return BY_KEY[key]
+
+
+@service_act
+@require_POST
+def system_ask(request: HttpRequest, system_id: int, key: str) -> HttpResponse:
+    """Fetch one document from Carrier now: the fragment below its button."""
+    page, document = _page(system_id), _document(key)
+    answer = window.ask(
+        system=page.system, document=document, actor=actor_of(request), now=clock.now()
+    )
+    return _answered(request, page, {"answer": answer})
+
+
+@service_act
+@require_POST
+def system_fresh(request: HttpRequest, system_id: int, key: str) -> HttpResponse:
+    """Have the unit send a new reading."""
+    page, document = _page(system_id), _document(key)
+    try:
+        said = window.ask_for_fresh(
+            system=page.system, document=document, actor=actor_of(request), now=clock.now()
+        )
+        return _answered(request, page, {"said": said, "document": document})
+    except Refused as refused:
+        return _answered(request, page, {"trouble": str(refused), "document": document})
+
+
+@service_act
+@require_POST
+def system_switch_on(request: HttpRequest, system_id: int) -> HttpResponse:
+    """Demand response on at the wall control, as the homeowner wishes."""
+    page = _page(system_id)
+    try:
+        said = window.switch_on(
+            system=page.system,
+            sentence=request.POST.get("sentence", "").replace("\0", "").strip()[:500],
+            told_by=request.POST.get("told_by", ""),
+            actor=actor_of(request),
+            now=clock.now(),
+        )
+        messages.success(request, said)
+    except Refused as refused:
+        messages.error(request, str(refused))
+    return redirect("console_system", system_id)
+
+
+def _answered(
+    request: HttpRequest, page: page_query.SystemPage, answer: dict[str, Any]
+) -> HttpResponse:
+    """The fragment alone, or the whole page with it for a browser without scripts."""
+    answer |= {"zone": page.zone, "unit": page.system.unit, "system_id": page.system.pk}
+    if request.htmx:  # type: ignore[attr-defined]
+        return render(request, "console/system_answer.html", answer)
+    return _whole(request, page, answer)
+
+
+def _whole(
+    request: HttpRequest, page: page_query.SystemPage, answer: dict[str, Any] | None = None
+) -> HttpResponse:
     chart = None
     if page.read_during:
         points = [(reading.at, None, reading.indoor_f, None) for reading in page.readings]
         chart = charts.line_chart(points, page.read_during, ZoneInfo(page.zone), height=200)
-    return render(request, "console/system.html", {"page": page, "chart": chart})
+    context = {
+        "page": page,
+        "chart": chart,
+        "documents": [(one, window.why_not(page.system, one.scope)) for one in DOCUMENTS],
+        "why_not_switch": window.why_not(page.system, window.WRITE_SCOPE),
+        "ways": WAYS.items(),
+    }
+    return render(request, "console/system.html", context | (answer or {}))

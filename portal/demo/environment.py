@@ -121,6 +121,8 @@ def portal_environment(
         "EMAIL_URL": f"filemail:///{mail_folder(state)}",
         "DEFAULT_FROM_EMAIL": "programs@prairielight.example",
         "SIGNUP_RATE": "1000/m/ip",
+        # A password opens the console here; a real installation asks for a second factor too.
+        "MFA_REQUIRED": "false",
         "CARRIER_BASE_URL": at.sandbox,
         "CARRIER_AUTHORIZE_URL": f"{at.sandbox}/oauth/authorize",
         "CARRIER_TOKEN_URL": f"{at.sandbox}/oauth/token",

@@ -8,7 +8,7 @@ from playwright.sync_api import expect
 
 from portal.demo import clock, environment, story
 from tests.browser.conftest import Arrive
-from tests.browser.visitor import Visitor
+from tests.browser.visitor import DESKTOP, PHONE, Visitor
 from tests.stack import Stack
 
 DESIGNER = f"/console/events/new/?program={environment.PROGRAM}"
@@ -125,7 +125,7 @@ def test_an_event_is_watched_from_plan_to_results(
     send(who, stack, day, stack.enrolled - 1)
     late = phone()
     late.sign_in(other.household.email, other.household.password)
-    late.press(late.page.get_by_role("link", name="How to stop it"))
+    late.press(late.page.get_by_role("link", name=re.compile("^How to stop it")))
     late.reads("Say no to Hot afternoon?")
     late.look("say-no-late")
     late.press(late.button("Note my no"))
@@ -213,3 +213,101 @@ def test_the_emergency_stop_holds_until_a_second_person_lets_go(
     second.sign_out()
     who.go("/console/")
     expect(who.page.get_by_text("Emergency stop", exact=True)).to_be_visible()
+
+
+def test_a_program_is_changed_and_shows_what_it_touches(stack: Stack, desktop: Arrive) -> None:
+    who, day = desktop(), stack.fresh_day()
+    stack.at(day, 12)
+    sign_in(who, stack, environment.APPROVER)
+    schedule(who, day, "Touched by a change")
+    event = who.page.url
+    who.go(f"/console/programs/{environment.PROGRAM}/")
+    who.press(who.link("Change it"))
+    who.reads(re.compile("^Change "))
+    touched = who.page.locator("#touched")
+    everywhere(who, "program-form")
+    who.page.get_by_label("Not after").fill("15:30")
+    expect(touched).to_contain_text("Touched by a change")
+    expect(touched).to_contain_text("Homes that have not got it yet will not get it.")
+    who.look("program-touched", "light", "dark")
+    who.page.get_by_label("Not after").fill("21:00")
+    expect(touched).to_contain_text("None: every planned event stays as it is.")
+    who.page.get_by_label("Events a day").fill("9")
+    who.press(who.button("Save the change"))
+    expect(who.page.get_by_role("alert")).to_be_visible()
+    who.look("program-wrong", "light", "dark")
+    who.page.get_by_label("Events a day").fill("1")
+    who.press(who.button("Save the change"))
+    who.sees("Nothing was different, so nothing was changed.")
+    who.press(who.link("Versions"))
+    everywhere(who, "program-terms")
+    who.go("/console/programs/new/?like=smart-savings")
+    everywhere(who, "program-new")
+    who.go(event)
+    who.press(who.page.locator("summary", has_text="Cancel the event"))
+    who.press(who.button("Cancel the event"))
+    who.sees("Homes that were spared")
+
+
+def test_a_season_has_a_rule_and_credits(stack: Stack, desktop: Arrive) -> None:
+    who = desktop()
+    sign_in(who, stack, environment.APPROVER)
+    who.go(f"/console/programs/{environment.PROGRAM}/season/")
+    who.sees("What each home earned")
+    if who.page.get_by_text("Change the rule").count():
+        who.press(who.page.get_by_text("Change the rule"))
+    who.page.get_by_label("Share that must be reached").fill("65")
+    who.page.get_by_label("For a season that reaches it").fill("20")
+    who.page.get_by_label("For each event taken part in").fill("1.50")
+    who.press(who.button("Save the rule"))
+    who.sees("The rule is saved")
+    who.sees("$20.00 for a season with at least 65 % of the events")
+    everywhere(who, "season")
+    with who.page.expect_download() as download:
+        who.press(who.link("Download CSV"))
+    rows = list(csv.DictReader(download.value.path().read_text("utf-8-sig").splitlines()))
+    assert len(rows) >= stack.enrolled
+    who.page.emulate_media(media="print")
+    expect(who.page.locator(".site-header")).to_be_hidden()
+    who.picture("season-printed")
+    who.page.emulate_media(media="screen")
+
+
+def test_a_draft_is_changed_and_a_lost_connection_is_said(stack: Stack, desktop: Arrive) -> None:
+    who, day = desktop(), stack.fresh_day()
+    stack.at(day, 12)
+    sign_in(who, stack)
+    who.go(DESIGNER)
+    fill_in(who, day, "First thought")
+    who.press(who.button("Save as a draft"))
+    who.press(who.link("Change"))
+    who.reads("Change the draft")
+    who.page.get_by_label("Name").fill("Second thought")
+    who.press(who.button("Schedule it"))
+    who.reads("Second thought")
+    who.press(who.page.get_by_text("Let one home go"))
+    who.page.get_by_label("Serial number of the system").fill("0000W000000")
+    who.look("let-go", "light", "dark")
+    who.press(who.button("Let it go"))
+    expect(who.page.get_by_text("No system 0000W000000 is in this event.")).to_be_visible()
+    lost = who.page.get_by_text("Connection lost, trying again.")
+    expect(lost).to_be_hidden()
+    who.page.route("**/board/", lambda route: route.abort())
+    expect(lost).to_be_visible()
+    who.troubles.clear()  # the browser notes each failed request; it was our doing
+    who.picture("connection-lost")
+    who.page.unroute("**/board/")
+    expect(lost).to_be_hidden()
+    who.troubles.clear()
+    who.press(who.page.locator("summary", has_text="Cancel the event"))
+    who.press(who.button("Cancel the event"))
+    who.sees("Homes that were spared")
+
+
+def everywhere(who: Visitor, name: str) -> None:
+    """Wide in both schemes, on a tablet, on a phone."""
+    who.look(name, "light", "dark")
+    for width, height in ((1024, 768), PHONE):
+        who.page.set_viewport_size({"width": width, "height": height})
+        who.look(name)
+    who.page.set_viewport_size({"width": DESKTOP[0], "height": DESKTOP[1]})

@@ -146,7 +146,7 @@ def test_every_page_shows_one_heading_and_asks_little_of_the_database(
 def test_the_board_stays_within_its_queries(
     desk: Client, event: Event, django_assert_max_num_queries: Any
 ) -> None:
-    with django_assert_max_num_queries(8):
+    with django_assert_max_num_queries(9):
         assert desk.get(reverse("event_board", args=[event.pk])).status_code == 286
 
 

@@ -1,0 +1,77 @@
+"""Figures of events that will not change any more, counted once and kept for the pages."""
+
+from datetime import datetime
+from typing import Any
+
+from django.db import connection
+
+from dr_events.queries import tallies
+from dr_events.states import OPEN
+
+# A lock of its own kind, so that ten people who look at once count once.
+_LOCK_SPACE = 0x11 << 56
+
+# Final: completed, or cancelled and looked at for the last time, and no row is undecided. The
+# others wait for their send time: their figures are counted again when they are too old.
+_KEEP = """
+WITH due AS MATERIALIZED (
+    SELECT * FROM (
+        SELECT e.id, e.state <> 'SCHEDULED' AS is_closed, e.send_at = e.scheduled_at AS at_once,
+            e.released_at
+        FROM dr_events_event e LEFT JOIN dr_events_tally t ON t.event_id = e.id
+        WHERE e.send_at IS NOT NULL AND NOT coalesce(t.is_final, false)
+          AND (e.state = 'COMPLETED' OR e.state = 'CANCELLED' AND e.read_back_due_at IS NULL
+               OR e.state = 'SCHEDULED' AND e.send_at > %(now)s
+                  AND (t.event_id IS NULL OR t.counted_at <= clock_timestamp() - %(for)s))
+        ORDER BY e.starts_at DESC LIMIT 1
+    ) AS next WHERE pg_try_advisory_xact_lock(%(space)s | next.id)
+), groups AS MATERIALIZED (
+    SELECT d.delivery, d.participation, d.reason, d.trouble, d.opted_out_at IS NOT NULL AS said_no,
+        d.recall, count(*) AS homes, min(d.sent_at) AS first_sent, max(d.accepted_at) AS last_told
+    FROM due JOIN dr_events_dispatch d ON d.event_id = due.id
+    GROUP BY d.delivery, d.participation, d.reason, d.trouble, said_no, d.recall
+), told AS MATERIALIZED (
+    SELECT d.id, extract(epoch FROM d.accepted_at - CASE WHEN due.at_once THEN due.released_at
+        ELSE (SELECT min(first_sent) FROM groups) END) AS took_s
+    FROM due JOIN dr_events_dispatch d ON d.event_id = due.id
+    WHERE due.is_closed AND d.accepted_at IS NOT NULL
+), tries AS MATERIALIZED (
+    SELECT a.elapsed_ms FROM due JOIN dr_events_dispatch d ON d.event_id = due.id
+    JOIN dr_events_attempt a ON a.dispatch_id = d.id
+    WHERE due.is_closed AND a.method = 'POST'
+)
+INSERT INTO dr_events_tally AS t (event_id, counted_at, is_final, counts)
+SELECT due.id, clock_timestamp(), due.is_closed, jsonb_build_object(
+    'groups', coalesce((SELECT jsonb_agg(jsonb_build_array(delivery, participation, reason, trouble,
+        said_no, recall, homes, first_sent, last_told)) FROM groups), '[]'),
+    'timing', jsonb_build_object('at_once', due.at_once,
+        'homes', (SELECT count(*) FROM told),
+        'told_s', (SELECT percentile_cont(ARRAY[0.5, 0.99]) WITHIN GROUP (ORDER BY took_s)
+                   FROM told),
+        'requests', (SELECT count(*) FROM tries),
+        'requests_ms', (SELECT percentile_cont(ARRAY[0.5, 0.99]) WITHIN GROUP (ORDER BY elapsed_ms)
+                        FROM tries)))
+FROM due
+WHERE NOT due.is_closed OR NOT EXISTS (SELECT FROM groups WHERE delivery = ANY (%(open)s))
+ON CONFLICT (event_id) DO UPDATE
+SET counted_at = excluded.counted_at, is_final = excluded.is_final, counts = excluded.counts
+WHERE NOT t.is_final
+"""
+
+
+def keep_tally(*, now: datetime) -> bool:
+    """Count one event that was closed since, or that waits and was counted too long ago.
+
+    ``now`` is business time. One, so that no page waits for a whole history to be counted. False
+    when nothing was kept. Called by pages that show figures, never by a sender; what it writes
+    follows from the rows and may be lost.
+    """
+    values: dict[str, Any] = {
+        "now": now,
+        "for": tallies.KEPT_FOR,
+        "space": _LOCK_SPACE,
+        "open": sorted(OPEN),
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(_KEEP, values)
+        return bool(cursor.rowcount)

@@ -1,0 +1,109 @@
+"""A season: events side by side, what each home earned, and the rule it is counted by."""
+
+import csv
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
+from django.shortcuts import redirect, render
+
+from base import clock
+from base.refusal import Refused
+from dr_events import operations
+from dr_events.forms import CreditForm
+from dr_events.queries import programs
+from dr_events.queries import seasons as query
+from dr_events.views.events import Echo, defused, number
+from people.access import actor_of, console_page, me
+
+_HEADER = (
+    "serial",
+    "system",
+    "owner",
+    "events_asked",
+    "events_taken_part",
+    "hours_asked",
+    "hours_taken_part",
+    "share_percent",
+    "credit_usd",
+)
+
+
+def _season(request: HttpRequest, slug: str) -> query.SeasonPage:
+    program = programs.named(slug)
+    if program is None:
+        raise Http404("There is no program with this address.")
+    now = clock.now()
+    year = number(request.GET.get("year", ""))
+    month, day = (int(part) for part in program.season_from.split("-"))
+    at = now
+    if 2000 <= year < 2200:
+        at = datetime(year, month, min(day, 28), 12, tzinfo=UTC)
+    return query.season(program, at=at, now=now)
+
+
+@console_page
+def season(request: HttpRequest, slug: str) -> HttpResponse:
+    operations.keep_tally(now=clock.now())
+    page = _season(request, slug)
+    form = CreditForm(credit=page.credit)
+    if request.method == "POST":
+        if not me(request).may_approve:
+            raise PermissionDenied
+        form = CreditForm(request.POST, credit=page.credit)
+        if form.is_valid() and _kept(request, slug, form):
+            return redirect("season", slug)
+    after = number(request.GET.get("after", ""))
+    found, further = query.homes(page.program, page.credit, page.completed, after=after)
+    context = {
+        "page": page,
+        "form": form,
+        "homes": found,
+        "further": further,
+        "is_first_page": not after,
+        "zone": page.program.time_zone,
+    }
+    return render(request, "console/program_season.html", context)
+
+
+def _kept(request: HttpRequest, slug: str, form: CreditForm) -> bool:
+    try:
+        operations.set_credit(
+            slug=slug, credit=form.credit(), actor=actor_of(request), now=clock.now()
+        )
+    except Refused as refused:
+        form.add_error(None, str(refused))
+        return False
+    messages.success(request, "The rule is saved; credits below are counted by it.")
+    return True
+
+
+@console_page
+def credits_csv(request: HttpRequest, slug: str) -> StreamingHttpResponse:
+    page = _season(request, slug)
+
+    def lines() -> Iterator[str]:
+        write = csv.writer(Echo()).writerow
+        yield write(_HEADER)
+        for home in query.every_home(page.program, page.credit, page.completed):
+            yield write([defused(cell) for cell in _cells(home)])
+
+    response = StreamingHttpResponse(lines(), content_type="text/csv; charset=utf-8")
+    response["Content-Disposition"] = f'attachment; filename="credits-{slug}.csv"'
+    return response
+
+
+def _cells(home: query.HomeSeason) -> tuple[object, ...]:
+    return (
+        home.serial,
+        home.name,
+        home.owner,
+        home.season.asked,
+        home.season.took_part,
+        f"{home.season.asked_h:.2f}",
+        f"{home.season.took_part_h:.2f}",
+        "" if home.share is None else f"{home.share:.1f}",
+        "" if home.cents is None else f"{home.cents / 100:.2f}",
+    )

@@ -1,0 +1,239 @@
+"""Figures that are kept, and those that are not: counted once when an event is closed."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.urls import reverse
+
+from base import clock
+from dr_events import operations
+from dr_events.models import Attempt, Dispatch, Event, Reading
+from dr_events.queries import charts, pages, tallies
+from dr_events.states import Delivery, EventState, Participation
+from tests import cast
+from tests.integration.test_console_pages import finished
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def morning(monkeypatch: pytest.MonkeyPatch) -> datetime:
+    monkeypatch.setattr(clock, "now", lambda: cast.MORNING)
+    return cast.MORNING
+
+
+@pytest.fixture
+def desk(client: Client) -> Client:
+    client.force_login(cast.operator())
+    return client
+
+
+@pytest.fixture
+def event() -> Event:
+    program = cast.program()
+    cast.neighborhood(program, 3)
+    return finished(program)
+
+
+def kept_rows() -> list[tuple[int, bool]]:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT t.event_id, t.is_final FROM dr_events_tally t"
+            " JOIN dr_events_event e ON e.id = t.event_id ORDER BY t.event_id"
+        )
+        return [(event_id, is_final) for event_id, is_final in cursor.fetchall()]
+
+
+def keep() -> bool:
+    return operations.keep_tally(now=cast.MORNING)
+
+
+def test_what_was_kept_is_what_was_counted(event: Event) -> None:
+    counted = tallies.count([event.pk])[event.pk]
+    assert keep()
+    assert kept_rows() == [(event.pk, True)]
+    assert tallies.tally(event.pk) == counted
+    assert counted.targeted == 3
+    assert counted.failures == (("Rejected by Carrier", "=cmd|' /C calc'!A0", 1),)
+    assert not keep(), "a closed event is counted once"
+
+
+def test_a_closed_event_is_not_counted_again(event: Event) -> None:
+    keep()
+    Dispatch.objects.filter(event=event).update(delivery=Delivery.GONE)  # cannot happen; would show
+    assert tallies.tally(event.pk).confirmed == 2
+    assert tallies.count([event.pk])[event.pk].confirmed == 0
+
+
+def test_timing_of_a_closed_event_is_kept_from_every_home(event: Event) -> None:
+    before = charts.timing(event, tallies.tally(event.pk))
+    keep()
+    Attempt.objects.all().delete()
+    after = charts.timing(event, tallies.tally(event.pk))
+    assert before == after
+    assert after is not None
+    assert (after.homes, after.requests, after.request_p50_ms) == (2, 3, 120)
+
+
+def test_an_undecided_row_keeps_a_closed_event_open(event: Event) -> None:
+    Dispatch.objects.filter(event=event, delivery=Delivery.REJECTED).update(delivery="UNSURE")
+    assert not keep()
+    assert kept_rows() == []
+
+
+def test_a_cancelled_event_is_final_after_its_last_look(event: Event) -> None:
+    cancelled = Event.objects.filter(id=event.pk)
+    cancelled.update(state=EventState.CANCELLED, read_back_due_at=cast.MORNING)
+    assert not keep()
+    cancelled.update(read_back_due_at=None)
+    assert keep()
+    assert kept_rows() == [(event.pk, True)]
+
+
+def waiting() -> Event:
+    program = cast.program()
+    cast.neighborhood(program, 2)
+    return cast.scheduled(program)
+
+
+def test_a_list_may_show_a_waiting_event_as_it_was_a_moment_ago(desk: Client) -> None:
+    event = waiting()
+    assert event.send_at is not None
+    assert event.send_at > cast.MORNING
+    assert keep()
+    assert not keep(), "these figures are still good"
+    Dispatch.objects.filter(event=event).update(delivery=Delivery.SKIPPED, reason="PAUSED")
+    (page,) = pages.current_events(now=cast.MORNING)
+    assert page.tally.targeted == 2
+    shown = pages.event_page(event.pk, now=cast.MORNING)
+    assert shown is not None
+    assert shown.tally.targeted == 0, "its own page counts"
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE dr_events_tally SET counted_at = counted_at - interval '61 s'")
+    (page,) = pages.current_events(now=cast.MORNING)
+    assert page.tally.targeted == 0, "too old to be shown"
+    assert keep()
+
+
+def test_once_sending_begins_every_figure_is_counted() -> None:
+    event = waiting()
+    assert event.send_at is not None
+    keep()
+    Dispatch.objects.filter(event=event).update(delivery=Delivery.ACCEPTED)
+    (page,) = pages.current_events(now=event.send_at)
+    assert page.tally.accepted == 2
+    assert not operations.keep_tally(now=event.send_at)
+
+
+def test_pages_keep_what_they_counted_and_stay_within_their_queries(
+    desk: Client, event: Event, django_assert_max_num_queries: Any
+) -> None:
+    later = cast.scheduled(
+        event.program,
+        starts_at=cast.MORNING + timedelta(days=1, hours=6),
+        ends_at=cast.MORNING + timedelta(days=1, hours=8),
+    )
+    for address in (
+        reverse("console_events"),
+        reverse("console"),
+        reverse("console_now"),
+        reverse("event_results", args=[event.pk]),
+        reverse("event_indoors", args=[event.pk]),
+        reverse("season", args=[event.program.slug]),
+    ):
+        with django_assert_max_num_queries(12, info=address):
+            assert desk.get(address).status_code == 200
+    assert kept_rows() == [(event.pk, True), (later.pk, False)]
+
+
+def test_the_most_frequent_failures_are_named_and_the_rest_is_one_line() -> None:
+    program = cast.program()
+    cast.neighborhood(program, 25)
+    event = cast.scheduled(program)
+    for number, row in enumerate(Dispatch.objects.filter(event=event).order_by("id")):
+        trouble = f"Reason {number:02d}" if number else "Reason 01"
+        row.delivery, row.trouble = Delivery.FAILED, trouble
+        row.save()
+    failures = tallies.tally(event.pk).failures
+    assert failures[0] == ("Failed", "Reason 01", 2)
+    assert failures[-1] == ("Failed", "other reasons", 4)
+    assert len(failures) == 21
+    assert sum(number for *_, number in failures) == 25
+
+
+def test_a_drawing_of_many_homes_is_made_from_some(
+    event: Event, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert charts.some_of(event) == 0
+    everybody = charts.temperatures(event)
+    monkeypatch.setattr(charts, "_ALL_UP_TO", 2)
+    assert charts.some_of(event) == 500
+    assert charts.temperatures(event, some=500) == everybody, "few homes: all are among them"
+    (only, *_) = charts.temperatures(event, some=1)
+    assert only.homes < 3
+
+
+def test_the_last_look_is_called_stale_while_the_event_runs(event: Event) -> None:
+    points = charts.temperatures(event)
+    last = points[-1].at
+    Event.objects.filter(id=event.pk).update(ends_at=last + timedelta(hours=2))
+    event.refresh_from_db()
+    assert charts.age((), event, last) is None
+    fresh = charts.age(points, event, last + timedelta(minutes=15))
+    assert fresh == charts.Age("15 min", is_stale=False)
+    late = charts.age(points, event, last + timedelta(minutes=16))
+    assert late == charts.Age("16 min", is_stale=True)
+    over = charts.age(points, event, last + timedelta(hours=3))
+    assert over == charts.Age("3 h", is_stale=False)
+
+
+def test_how_warm_it_is_says_how_old_that_is(desk: Client, event: Event) -> None:
+    Event.objects.filter(id=event.pk).update(state=EventState.SCHEDULED, read_back_due_at=None)
+    text = desk.get(reverse("event_indoors", args=[event.pk])).content.decode()
+    assert 'hx-trigger="every 30s"' in text
+    assert "2 homes in the last look" in text
+    assert "<polyline" in text
+    Reading.objects.all().delete()
+    text = desk.get(reverse("event_indoors", args=[event.pk])).content.decode()
+    assert "No home has been read yet" in text
+
+
+def test_opt_outs_are_held_against_earlier_events(desk: Client, event: Event) -> None:
+    live = cast.scheduled(
+        event.program,
+        starts_at=cast.MORNING + timedelta(days=1, hours=6),
+        ends_at=cast.MORNING + timedelta(days=1, hours=8),
+    )
+    address = reverse("event_board", args=[live.pk])
+    assert "There is no earlier event to compare with." in desk.get(address).content.decode()
+    assert keep(), "the one that waits"
+    assert keep(), "the one that is over"
+    row = Dispatch.objects.filter(event=live)[:1].get()
+    Dispatch.objects.filter(id=row.pk).update(participation=Participation.OPTED_OUT_BEFORE)
+    text = " ".join(desk.get(address).content.decode().split())
+    assert "33.3 % opted out so far." in text
+    assert "It was 33.3 % by the end of the event before." in text
+
+
+def test_the_index_of_opt_outs_costs_senders_nothing(event: Event) -> None:
+    """Updates that leave ``opted_out_at`` alone stay on their page (HOT)."""
+    changed = "SELECT pg_stat_get_xact_tuples_hot_updated('dr_events_dispatch'::regclass)"
+    with connection.cursor() as cursor:
+        cursor.execute(changed)
+        before = cursor.fetchone()[0]
+        cursor.execute(
+            "UPDATE dr_events_dispatch SET delivery = 'ACCEPTED', sent_at = clock_timestamp(),"
+            " opted_out_at = coalesce(opted_out_at, NULL) WHERE event_id = %s",
+            [event.pk],
+        )
+        cursor.execute(changed)
+        assert cursor.fetchone()[0] - before == 3
+        cursor.execute(
+            "UPDATE dr_events_dispatch SET opted_out_at = clock_timestamp() WHERE event_id = %s",
+            [event.pk],
+        )
+        cursor.execute(changed)
+        assert cursor.fetchone()[0] - before == 3, "an opt-out itself does touch the index"
