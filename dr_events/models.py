@@ -271,3 +271,10 @@ class Credit(models.Model):
             models.CheckConstraint(condition=Q(basis__in=["EVENTS", "HOURS"]), name="credit_basis"),
             models.CheckConstraint(condition=Q(threshold__lte=100), name="credit_in_percent"),
         ]
+
+
+class Rung(models.Model):
+    """A ring that was sent and not heard yet (operations.ringing)."""
+
+    name = models.CharField(max_length=200, primary_key=True)
+    at = models.DateTimeField(help_text="Real time.")

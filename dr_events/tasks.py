@@ -1,6 +1,8 @@
 """The legs of dispatch and the sweep that finds everything that is due. Ids only."""
 
+import json
 import logging
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,9 +15,10 @@ from kombu.exceptions import OperationalError
 from base import clock
 from dr_events import dispatch, mailing, operations, queries
 from dr_events import read_back as window
-from dr_events.operations import noticing
+from dr_events.operations import noticing, ringing
 from dr_events.queries import notices
 from enrollments import tasks as homes
+from enrollments import vendor_session
 from enrollments.vendor_session import TOKEN_MARGIN
 from people.operations import sealing
 
@@ -23,10 +26,14 @@ log = logging.getLogger(__name__)
 
 # A ring that nobody heard for this long is thrown away. Celery goes by the clock of the machine
 # that hears it: one that is minutes or hours fast must not throw every ring away. A stale ring
-# costs nothing: where nothing is due, its task does nothing.
+# costs little: where nothing is due, its task does nothing; and there are few (operations.ringing).
 STALE_S = 24 * 3600
 # Two turns of the refreshers: a task that is killed midway can lose a rotated token.
 RENEW_BATCH = 16
+# Tokens that end within this are renewed; no renewal begins later in a task than this many seconds.
+RENEW_MARGIN, RENEW_FOR_S = 5 * TOKEN_MARGIN, 30.0
+# So many renewals of different homes may be asked for at once, each with eight requests in flight.
+RENEWERS = 4
 # Real seconds a mail task works: without a broker it stands in the way of the next sweep. While an
 # event is being sent, a dozen mails at most.
 MAIL_FOR_S, MAIL_BREATH_S = 5.0, 0.2
@@ -63,6 +70,18 @@ def mail(**_: Any) -> None:
 
 
 @shared_task
+def renew(*, part: int = 0, **_: Any) -> None:
+    """Renew tokens that events need, of one part of the homes, a batch after the other, while that
+    gains something."""
+    until = time.monotonic() + RENEW_FOR_S
+    while time.monotonic() < until:
+        mine = [grant for grant in _to_renew(clock.database_now()) if grant % RENEWERS == part]
+        batch = mine[:RENEW_BATCH]
+        if not vendor_session.refresh_many(batch, margin=RENEW_MARGIN, until=until):
+            return
+
+
+@shared_task
 def sweep(**_: Any) -> None:
     """Beat's tick."""
     ring_due()
@@ -75,6 +94,10 @@ class Ring:
     task: Any
     kwargs: dict[str, Any]
 
+    @property
+    def name(self) -> str:
+        return f"{self.task.name} {json.dumps(self.kwargs, sort_keys=True)}"
+
 
 # What the floors above find due: functions that never raise, added when they are loaded.
 others_due: list[Callable[[], list[Ring]]] = []
@@ -85,7 +108,8 @@ def due() -> list[Ring]:
     now = clock.database_now()
     rings = [*_tokens(now)]
     for event_id in queries.work.events_to_send(now=now):
-        rings += [Ring(send, {"event_id": event_id})] * settings.STREAMS_PER_EVENT
+        streams = range(settings.STREAMS_PER_EVENT)
+        rings += [Ring(send, {"event_id": event_id, "stream": stream}) for stream in streams]
         rings.append(Ring(prove, {"event_id": event_id}))
     for event_id in queries.work.events_to_take_back(now=now):
         rings.append(Ring(take_back, {"event_id": event_id}))
@@ -96,12 +120,13 @@ def due() -> list[Ring]:
     return rings + [Ring(mail, {})] * notices.is_due(now=now)
 
 
+def _to_renew(now: datetime) -> list[int]:
+    return queries.work.grants_to_renew(now=now, real_now=clock.real_now(), margin=RENEW_MARGIN)
+
+
 def _tokens(now: datetime) -> list[Ring]:
-    margin = 5 * TOKEN_MARGIN
-    grants = queries.work.grants_to_renew(now=now, real_now=clock.real_now(), margin=margin)
-    batches = [grants[start : start + RENEW_BATCH] for start in range(0, len(grants), RENEW_BATCH)]
-    seconds = margin.total_seconds()
-    return [Ring(homes.refresh_tokens, {"grant_ids": ids, "margin_s": seconds}) for ids in batches]
+    parts = sorted({grant % RENEWERS for grant in _to_renew(now)})
+    return [Ring(renew, {"part": part}) for part in parts]
 
 
 def ring_due() -> int:
@@ -110,12 +135,15 @@ def ring_due() -> int:
     When the broker does not answer, the work is done right here: Redis is only the bell.
     """
     dispatch.witness.look()
-    rings = due()
+    found = {ring.name: ring for ring in due()}
+    fresh = ringing.worth_ringing(list(found))
+    rings = [ring for name, ring in found.items() if name in fresh]
     broker = True
     for ring in rings:
         if broker:
             broker = _publish(ring)
         if not broker:
+            ringing.heard(ring.name)
             _work(ring)
     _seal_log()
     return len(rings)
@@ -139,7 +167,7 @@ def _work(ring: Ring) -> None:
 
 def _publish(ring: Ring) -> bool:
     try:
-        ring.task.apply_async(kwargs=ring.kwargs, expires=STALE_S)
+        ring.task.apply_async(kwargs={**ring.kwargs, "ring": ring.name}, expires=STALE_S)
     except OperationalError as error:
         log.warning("the broker does not answer (%s); working without it", type(error).__name__)
         return False

@@ -47,8 +47,13 @@ def _listen(**_: Any) -> None:
 
 
 @task_prerun.connect
-def _look_at_the_connection(**_: Any) -> None:
+def _look_at_the_connection(kwargs: dict[str, Any] | None = None, **_: Any) -> None:
     """A connection that broke, or is older than CONN_MAX_AGE, is not used again: Celery keeps it
-    for CELERY_DB_REUSE_MAX tasks and would never look."""
+    for CELERY_DB_REUSE_MAX tasks and would never look. Then the ring is noted as heard."""
     for connection in connections.all(initialized_only=True):
         connection.close_if_unusable_or_obsolete()
+    ring = (kwargs or {}).get("ring")
+    if ring:
+        from dr_events.operations.ringing import heard  # needs the apps, which load after this file
+
+        heard(ring)

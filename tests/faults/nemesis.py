@@ -200,18 +200,14 @@ class Nemesis:
     def _ring_again(self, dice: int) -> None:
         """Old and new task messages, several times each, in any order."""
         from dr_events import tasks
-        from enrollments.tasks import refresh_tokens
 
         chance = random.Random(dice)
-        grants = [home.grant for home in self.town.homes]
         messages: list[tuple[Any, dict[str, Any]]] = [
             (task, {"event_id": event})
             for task in (tasks.send, tasks.prove, tasks.read_back)
             for event in self.all_events[-6:]
         ]
-        messages += [
-            (refresh_tokens, {"grant_ids": chance.sample(grants, 5), "margin_s": 300.0})
-        ] * 3
+        messages += [(tasks.renew, {})] * 3
         chance.shuffle(messages := messages * 2)
         for task, kwargs in messages[:24]:
             self._at_once("task message again")

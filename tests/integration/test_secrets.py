@@ -327,7 +327,7 @@ def test_no_secret_on_the_broker(story: Story) -> None:
         ("dispatch", "dr_events.tasks.send"),
         ("dispatch", "dr_events.tasks.prove"),
         ("dispatch", "dr_events.tasks.read_back"),
-        ("default", "enrollments.tasks.refresh_tokens"),
+        ("default", "dr_events.tasks.renew"),
         ("default", "enrollments.tasks.read_home"),
         ("default", "dr_events.tasks.mail"),
     }
