@@ -8,6 +8,7 @@ a ring costs PATIENCE.
 
 from collections.abc import Sequence
 from datetime import timedelta
+from typing import Any
 
 from django.db import connection
 
@@ -27,8 +28,9 @@ def worth_ringing(names: Sequence[str]) -> set[str]:
     count as rung from now on. Any number of sweeps may ask at once: each ring goes to one."""
     if not names:
         return set()
+    values: dict[str, Any] = {"names": list(names), "patience": PATIENCE}
     with connection.cursor() as cursor:
-        cursor.execute(_RING, {"names": list(names), "patience": PATIENCE})
+        cursor.execute(_RING, values)
         return {name for (name,) in cursor.fetchall()}
 
 

@@ -72,7 +72,8 @@ def test_a_worker_that_begins_has_heard(vendor: Vendor, summer: Program) -> None
 
 def test_of_many_sweeps_at_once_each_ring_goes_to_one(vendor: Vendor) -> None:
     names = [f"work {number}" for number in range(50)]
-    gate, won = threading.Barrier(6), []
+    gate = threading.Barrier(6)
+    won: list[str] = []
 
     def sweep() -> None:
         gate.wait()
