@@ -127,8 +127,9 @@ class Town:
             "hook_id": "00000000-0000-4000-8000-000000000000",
             "post_id": "00000000-0000-4000-8000-000000000000",
             "nowhere": "nowhere",
-            "object_id": system.pk,
-            "content_type_id": 1,
+            # No such row: whether other tables hold this number depends on the tests before.
+            "object_id": 0,
+            "content_type_id": 0,
             "app_label": "enrollments",
             "uidb36": "1",
             "url": "nowhere",
