@@ -28,8 +28,6 @@ log = logging.getLogger(__name__)
 # that hears it: one that is minutes or hours fast must not throw every ring away. A stale ring
 # costs little: where nothing is due, its task does nothing; and there are few (operations.ringing).
 STALE_S = 24 * 3600
-# Two turns of the refreshers: a task that is killed midway can lose a rotated token.
-RENEW_BATCH = 16
 # Tokens that end within this are renewed; no renewal begins later in a task than this many seconds.
 RENEW_MARGIN, RENEW_FOR_S = 5 * TOKEN_MARGIN, 30.0
 # So many renewals of different homes may be asked for at once, each with eight requests in flight.
@@ -71,14 +69,10 @@ def mail(**_: Any) -> None:
 
 @shared_task
 def renew(*, part: int = 0, **_: Any) -> None:
-    """Renew tokens that events need, of one part of the homes, a batch after the other, while that
-    gains something."""
+    """Renew tokens that events need, of one part of the homes."""
+    mine = [grant for grant in _to_renew(clock.database_now()) if grant % RENEWERS == part]
     until = time.monotonic() + RENEW_FOR_S
-    while time.monotonic() < until:
-        mine = [grant for grant in _to_renew(clock.database_now()) if grant % RENEWERS == part]
-        batch = mine[:RENEW_BATCH]
-        if not vendor_session.refresh_many(batch, margin=RENEW_MARGIN, until=until):
-            return
+    vendor_session.refresh_many(mine, margin=RENEW_MARGIN, until=until)
 
 
 @shared_task

@@ -68,21 +68,11 @@ os.environ.update(settings_environment())
 django.setup()
 
 
-# Foreign keys of tables that no model stands for: Django does not know to empty them together.
-_UNKNOWN = """
-SELECT format('ALTER TABLE %%s DROP CONSTRAINT %%I', conrelid::regclass, conname)
-FROM pg_constraint WHERE contype = 'f' AND NOT conrelid::regclass::text = ANY(%s)
-"""
-
-
 @pytest.fixture(scope="session")
 def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> None:
     """Between tests every table is emptied, which the activity log refuses."""
     with django_db_blocker.unblock(), connection.cursor() as cursor:
         cursor.execute("ALTER TABLE people_activityentry DISABLE TRIGGER activity_log_stays")
-        cursor.execute(_UNKNOWN, [connection.introspection.django_table_names()])
-        for (statement,) in cursor.fetchall():
-            cursor.execute(statement)
 
 
 def pytest_unconfigure() -> None:

@@ -15,9 +15,7 @@ from enrollments import operations as homes
 from enrollments.tokens import CannotOpen
 
 BATCH = 500
-# A task looks this long, then ends; the next sweep goes on where it stopped.
-WORK_S = 25.0
-# What is under way then is waited for this long: more than a request may take.
+# What is under way when the time of a task is over is waited for: longer than a request may take.
 PATIENCE_S = 25.0
 
 
@@ -55,9 +53,9 @@ class Lookout:
     _after: int = 0
 
     def groups(self) -> Iterator[list[Seen]]:
-        """Homes that have answered, some at a time, until all have or WORK_S is over."""
+        """Homes that have answered, some at a time, until all have or vendor.WORK_S is over."""
         channel = vendor.requests().channel(lambda out: None)
-        until = time.monotonic() + WORK_S
+        until = time.monotonic() + vendor.WORK_S
         more = True
         try:
             while more or channel.pending:

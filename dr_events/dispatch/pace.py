@@ -23,6 +23,7 @@ import psycopg
 from django import db
 from django.conf import settings
 
+from base.locks import LockSpace
 from carrier.fanout import Fanout, Permits
 from carrier.permits import SECOND_S
 from enrollments.vendor_session import config
@@ -39,8 +40,7 @@ PAUSE_AFTER_TROUBLE_S = 0.5
 # Where there are fewer shares than processes that wish for one, they go round.
 TURN_S = 3
 
-# Advisory lock keys: kind and number below this prefix. Its like: operations/delivering.py.
-_SPACE = 0x10 << 56
+# Kind and number of an advisory lock, below LockSpace.PACE.
 _RATE, _LANES = 1, 2
 _WISH = 8  # added to the kind: the lock is shared, its number is how many shares are wished for
 
@@ -115,7 +115,7 @@ class _Pool:
         return sum(self.size(share) for share, counts in self.held.items() if counts <= now)
 
     def key(self, number: int, *, wish: bool = False) -> int:
-        return _SPACE | (self.kind + wish * _WISH) << 16 | number
+        return LockSpace.PACE | (self.kind + wish * _WISH) << 16 | number
 
 
 class Pacer:
@@ -185,7 +185,7 @@ class Pacer:
         """One round; false when there is nothing to do and nothing to hand back."""
         began = time.monotonic()
         self._wish(line, began)
-        values = {"turn": TURN_S, "space": _SPACE >> 32}
+        values = {"turn": TURN_S, "space": LockSpace.PACE >> 32}
         (_, turn, me), *locks = sorted(line.execute(_LOOK, values).fetchall())
         for pool in self._pools:
             holding: dict[int, set[int]] = {}

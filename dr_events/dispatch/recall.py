@@ -14,7 +14,7 @@ from carrier.fanout import Answer, Outgoing
 from carrier.wire import Message
 from dr_events import operations, queries
 from dr_events.dispatch import vendor
-from dr_events.dispatch.looking import BATCH, Listing, Lookout, Seen, find, is_live
+from dr_events.dispatch.looking import BATCH, PATIENCE_S, Listing, Lookout, Seen, find, is_live
 from dr_events.dispatch.message import take_back_message
 from dr_events.dispatch.news import News
 from dr_events.operations.recalling import TakenBack, save_recalls
@@ -26,7 +26,6 @@ from enrollments.tokens import CannotOpen
 # Real seconds before a cancellation is asked for, or looked for, again.
 AGAIN_S = 5.0
 ROUND = 2
-WORK_S = 25.0
 
 
 def take_back(event_id: int) -> int:
@@ -58,7 +57,7 @@ def _homes(event: Sending, recall: Recall, after: int) -> list[Watched]:
 
 def _ask(event: Sending, message: Message) -> int:
     """Send the cancellation to every home that should have it, a batch at a time."""
-    until, after, asked = time.monotonic() + WORK_S, 0, 0
+    until, after, asked = time.monotonic() + vendor.WORK_S, 0, 0
     while time.monotonic() < until and (rows := _homes(event, Recall.NONE, after)):
         after = rows[-1].system_id
         asked += _send(rows, message)
@@ -70,8 +69,8 @@ def _send(rows: Sequence[Watched], message: Message) -> int:
     channel = vendor.requests().channel(lambda out: None)
     try:
         channel.send([out for row in rows if (out := _outgoing(row, message))])
-        count = 0
-        while channel.pending:
+        count, until = 0, time.monotonic() + PATIENCE_S
+        while channel.pending and time.monotonic() < until:
             answers = channel.collect(at_most=BATCH, wait_s=1.0)
             _save(answers, by_id)
             count += len(answers)
@@ -83,11 +82,16 @@ def _send(rows: Sequence[Watched], message: Message) -> int:
 def _outgoing(row: Watched, message: Message) -> Outgoing | None:
     """None when the token cannot be opened: the sender of the next event will say so."""
     try:
-        bearer = vendor.bearer(row.sealed, row.seal_id)
+        return vendor.post(
+            row.id,
+            row.serial,
+            row.sealed,
+            row.seal_id,
+            kind=message.content_type,
+            body=message.body,
+        )
     except CannotOpen:
         return None
-    headers = [bearer, f"Content-Type: {message.content_type}", "Accept: application/json"]
-    return Outgoing(row.id, "POST", vendor.events_address(row.serial), headers, message.body)
 
 
 def _save(answers: Sequence[Answer], by_id: dict[int, Watched]) -> None:

@@ -11,15 +11,20 @@ from enrollments.vendor_session import TOKEN_MARGIN, config, open_access
 
 __all__ = [
     "TOKEN_MARGIN",
+    "WORK_S",
     "bearer",
     "claim_rows",
     "events_address",
     "has_room",
+    "post",
     "quiet_time",
     "requests",
     "status_address",
 ]
 
+# A task works this long, then ends; the next sweep goes on where it stopped. Far below every time
+# limit of a task.
+WORK_S = 25.0
 CLAIM_ROWS = 500
 # Where a limit holds, no more is queued than leaves within twice these many seconds: a claimed row
 # may wait a third of its lease, and what this process may do can shrink to a fraction meanwhile.
@@ -78,6 +83,14 @@ def status_address(serial: str) -> str:
 def bearer(sealed: bytes | memoryview, seal_id: object) -> str:
     """The Authorization header line. Raises CannotOpen."""
     return f"Authorization: Bearer {open_access(sealed, seal_id)}"
+
+
+def post(
+    key: int, serial: str, sealed: bytes | memoryview, seal_id: object, *, kind: str, body: bytes
+) -> fanout.Outgoing:
+    """A message for one home; ``kind`` is its content type. Raises CannotOpen."""
+    headers = [bearer(sealed, seal_id), f"Content-Type: {kind}", "Accept: application/json"]
+    return fanout.Outgoing(key, "POST", events_address(serial), headers, body)
 
 
 def quiet_time() -> timedelta:

@@ -42,10 +42,10 @@ class Watch:
         # By the moment of the question: a slow answer is an old answer.
         self._asked = asked
 
-    def claimed(self, ids: list[int]) -> None:
-        """Remember when these rows were claimed, by the monotonic clock."""
-        now = time.monotonic()
-        self._leases.update(dict.fromkeys(ids, now))
+    def claimed(self, ids: list[int], *, asked_at: float) -> None:
+        """Remember when these rows were asked for (``time.monotonic()``): their lease began later,
+        and a process that stood still since then must not take it for a fresh one."""
+        self._leases.update(dict.fromkeys(ids, asked_at))
 
     def settled(self, ids: list[int]) -> None:
         for row_id in ids:

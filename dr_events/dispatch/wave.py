@@ -24,12 +24,10 @@ from enrollments.vendor_session import config
 log = logging.getLogger(__name__)
 
 SAVE_ROWS = 500
-# A task works this long, then ends; the next sweep rings again. Far below every time limit.
-WORK_S = 25.0
 
 
 def send_wave(event_id: int) -> int:
-    """Send what is due of one event until nothing is left or WORK_S is over; rows answered.
+    """Send what is due of one event until nothing is left or vendor.WORK_S is over; rows answered.
 
     Any number may run at once, in any process: streams are taken by a session lock, rows by a
     claim. Returns 0 when all streams are taken or nothing is due.
@@ -76,7 +74,7 @@ class _Wave:
     def run(self) -> int:
         self.watch = Watch(self.event, settings.LEASE_S, clock.database_now)
         self.channel = vendor.requests().channel(lambda out: self.watch.refusal(out.key))
-        until = time.monotonic() + WORK_S
+        until = time.monotonic() + vendor.WORK_S
         # Where nothing may leave, what is queued goes back after as long as a claim may wait.
         patience = until + settings.LEASE_S / 3
         more = True
@@ -112,6 +110,7 @@ class _Wave:
 
         ``alone``: the next one of those whose senders kept dying (operations.claim).
         """
+        asked_at = time.monotonic()
         claimed = operations.claim(
             event_id=self.event.id,
             after=0 if alone else self.after,
@@ -127,24 +126,20 @@ class _Wave:
         self.after = claimed.rows[-1].system_id
         self.rows.update({row.id: (claimed.number, row) for row in claimed.rows})
         self.open_of_claim[claimed.number] = len(claimed.rows)
-        self.watch.claimed([row.id for row in claimed.rows])
+        self.watch.claimed([row.id for row in claimed.rows], asked_at=asked_at)
         self.channel.send(self._requests(claimed))
         return True
 
     def _requests(self, claimed: operations.Claim) -> list[Outgoing]:
-        kind = f"Content-Type: {self.event.content_type}"
+        kind, body = self.event.content_type, self.event.message
         ready, broken = [], []
         for row in claimed.rows:
             try:
-                headers = [vendor.bearer(row.sealed, row.seal_id), kind, "Accept: application/json"]
+                ready.append(
+                    vendor.post(row.id, row.serial, row.sealed, row.seal_id, kind=kind, body=body)
+                )
             except CannotOpen as error:
                 broken.append((row, str(error)))
-                continue
-            ready.append(
-                Outgoing(
-                    row.id, "POST", vendor.events_address(row.serial), headers, self.event.message
-                )
-            )
         for row, why in broken:
             self._give_up(claimed.number, row, why)
         return ready

@@ -5,11 +5,9 @@ from typing import Any
 
 from django.db import connection
 
+from base.locks import LockSpace
 from dr_events.queries import tallies
 from dr_events.states import OPEN
-
-# A lock of its own kind, so that ten people who look at once count once.
-_LOCK_SPACE = 0x11 << 56
 
 # Final: completed, or cancelled and looked at for the last time, and no row is undecided. The
 # others wait for their send time: their figures are counted again when they are too old.
@@ -69,7 +67,7 @@ def keep_tally(*, now: datetime) -> bool:
     values: dict[str, Any] = {
         "now": now,
         "for": tallies.KEPT_FOR,
-        "space": _LOCK_SPACE,
+        "space": LockSpace.TALLY,
         "open": sorted(OPEN),
     }
     with connection.cursor() as cursor:

@@ -13,12 +13,8 @@ from typing import Any
 import orjson
 from django.db import connection, transaction
 
+from base.locks import LockSpace
 from dr_events.queries.holds import HELD, LIMITS_MARK
-
-# Advisory lock keys of claims: this prefix in the upper bits keeps them apart from other locks.
-_LOCK_SPACE = 0x0D << 56
-_STREAM_SPACE = 0x0E << 56
-_ROUND_SPACE = 0x0F << 56
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +104,7 @@ def claim(
         cursor.execute(
             "SELECT number, pg_advisory_lock(%s | number)"
             " FROM (SELECT nextval('dr_events_claim') AS number OFFSET 0) AS fresh",
-            [_LOCK_SPACE],
+            [LockSpace.CLAIM],
         )
         number = int(cursor.fetchone()[0])
         values: dict[str, Any] = {
@@ -139,7 +135,7 @@ def _by_system(row: Claimed) -> int:
 def release(number: int) -> None:
     """Let go of a claim's session lock."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_unlock(%s)", [_LOCK_SPACE | number])
+        cursor.execute("SELECT pg_advisory_unlock(%s)", [LockSpace.CLAIM | number])
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,7 +209,7 @@ def adopt_orphans(*, event_id: int, quiet: timedelta, absent_needed: int) -> int
         cursor.execute(_ORPHANS, {"event": event_id})
         for (number,) in cursor.fetchall():
             with transaction.atomic():
-                cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [_LOCK_SPACE | number])
+                cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [LockSpace.CLAIM | number])
                 if cursor.fetchone()[0]:
                     values: dict[str, Any] = {
                         "event": event_id,
@@ -228,12 +224,12 @@ def adopt_orphans(*, event_id: int, quiet: timedelta, absent_needed: int) -> int
 
 def take_stream(*, event_id: int, streams: int) -> int | None:
     """A free stream of this event for this session; None when all are taken."""
-    return _take([_STREAM_SPACE | event_id << 8 | slot for slot in range(streams)])
+    return _take([LockSpace.STREAM | event_id << 8 | slot for slot in range(streams)])
 
 
 def take_round(*, event_id: int, kind: int) -> int | None:
     """The right to look at this event's homes (kind 0: unsure rows, 1: participation)."""
-    return _take([_ROUND_SPACE | event_id << 8 | kind])
+    return _take([LockSpace.ROUND | event_id << 8 | kind])
 
 
 def _take(keys: Sequence[int]) -> int | None:

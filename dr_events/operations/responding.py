@@ -99,17 +99,16 @@ WITH o AS (
 UPDATE dr_events_dispatch d
 SET participation = o.participation, read_at = %(now)s,
     delivery = CASE WHEN o.listed AND d.delivery = 'ACCEPTED' THEN 'CONFIRMED'
-                    WHEN d.id IN (SELECT id FROM lost) THEN 'UNSURE'
+                    WHEN lost.id IS NOT NULL THEN 'UNSURE'
                     ELSE d.delivery END,
-    trouble = CASE WHEN d.id IN (SELECT id FROM lost) THEN 'Accepted, but the home does not list it'
+    trouble = CASE WHEN lost.id IS NOT NULL THEN 'Accepted, but the home does not list it'
                    ELSE d.trouble END,
-    absent_needed = CASE WHEN d.id IN (SELECT id FROM lost) THEN %(needed)s
-                         ELSE d.absent_needed END,
+    absent_needed = CASE WHEN lost.id IS NOT NULL THEN %(needed)s ELSE d.absent_needed END,
     confirmed_at = CASE WHEN o.listed THEN coalesce(d.confirmed_at, %(now)s)
                         ELSE d.confirmed_at END,
     opted_out_at = coalesce(d.opted_out_at, o.opted_out_at),
     seen_active_at = CASE WHEN o.active THEN %(now)s ELSE d.seen_active_at END
-FROM o WHERE d.id = o.id AND d.delivery IN ('ACCEPTED', 'CONFIRMED')
+FROM o LEFT JOIN lost USING (id) WHERE d.id = o.id AND d.delivery IN ('ACCEPTED', 'CONFIRMED')
 """
 _SAVE_SAMPLES = """
 INSERT INTO dr_events_reading (dispatch_id, at, is_online, indoor_f, cool_f, outdoor_f, load)

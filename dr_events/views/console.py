@@ -1,6 +1,5 @@
 """Today, and the emergency stop."""
 
-from django.conf import settings
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest
 from django.shortcuts import redirect, render
@@ -31,7 +30,6 @@ def console(request: HttpRequest) -> HttpResponse:
         "today": today,
         "me": actor_of(request).name,
         "clock_zone": today.zone,
-        "can_recall": settings.CARRIER_CANCEL != "none",
     }
     return render(request, "console/today.html", context)
 

@@ -1,7 +1,6 @@
 """Events: the list, the board, what people decide about one, its results."""
 
-import csv
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -14,6 +13,7 @@ from django_htmx.http import HttpResponseStopPolling
 
 from base import clock
 from base.refusal import Refused
+from base.spreadsheet import csv_response
 from dr_events import dispatch, operations
 from dr_events.queries import candidates, charts, export, holds, pages
 from dr_events.states import EventState, OptOutVia
@@ -215,31 +215,8 @@ def event_results(request: HttpRequest, event_id: int) -> HttpResponse:
     return render(request, "events/results.html", context)
 
 
-class Echo:
-    """A file that hands each line back instead of keeping it."""
-
-    def write(self, line: str) -> str:
-        return line
-
-
-# A spreadsheet would run a cell that begins with one of these.
-_ACTIVE = ("=", "+", "-", "@", "\t", "\r")
-
-
-def defused(cell: object) -> object:
-    return f"'{cell}" if isinstance(cell, str) and cell.startswith(_ACTIVE) else cell
-
-
 @console_page
 def event_results_csv(request: HttpRequest, event_id: int) -> StreamingHttpResponse:
     _page(event_id)
 
-    def lines() -> Iterator[str]:
-        write = csv.writer(Echo()).writerow
-        yield write(export.HEADER)
-        for row in export.rows(event_id):
-            yield write([defused(cell) for cell in row])
-
-    response = StreamingHttpResponse(lines(), content_type="text/csv; charset=utf-8")
-    response["Content-Disposition"] = f'attachment; filename="event-{event_id}.csv"'
-    return response
+    return csv_response(f"event-{event_id}.csv", export.HEADER, export.rows(event_id))

@@ -1,7 +1,5 @@
 """A season: events side by side, what each home earned, and the rule it is counted by."""
 
-import csv
-from collections.abc import Iterator
 from datetime import UTC, datetime
 
 from django.contrib import messages
@@ -11,11 +9,12 @@ from django.shortcuts import redirect, render
 
 from base import clock
 from base.refusal import Refused
+from base.spreadsheet import csv_response
 from dr_events import operations
 from dr_events.forms import CreditForm
 from dr_events.queries import programs
 from dr_events.queries import seasons as query
-from dr_events.views.events import Echo, defused, number
+from dr_events.views.events import number
 from people.access import actor_of, console_page, me
 
 _HEADER = (
@@ -84,15 +83,8 @@ def _kept(request: HttpRequest, slug: str, form: CreditForm) -> bool:
 def credits_csv(request: HttpRequest, slug: str) -> StreamingHttpResponse:
     page = _season(request, slug)
 
-    def lines() -> Iterator[str]:
-        write = csv.writer(Echo()).writerow
-        yield write(_HEADER)
-        for home in query.every_home(page.program, page.credit, page.completed):
-            yield write([defused(cell) for cell in _cells(home)])
-
-    response = StreamingHttpResponse(lines(), content_type="text/csv; charset=utf-8")
-    response["Content-Disposition"] = f'attachment; filename="credits-{slug}.csv"'
-    return response
+    homes = query.every_home(page.program, page.credit, page.completed)
+    return csv_response(f"credits-{slug}.csv", _HEADER, map(_cells, homes))
 
 
 def _cells(home: query.HomeSeason) -> tuple[object, ...]:

@@ -13,6 +13,7 @@ from django.db import connection, transaction
 from django.db.models import F
 
 from base import bell
+from base.locks import LockSpace
 from enrollments.models import MailLink, MailServer, MailStop, Notice
 from enrollments.rules import mail_pause_s
 from enrollments.states import URGENT_MAIL, LinkPurpose, NoticeKind, NoticeState
@@ -24,7 +25,6 @@ from people.operations import Actor, record
 LEASE = timedelta(seconds=180)
 # Business time. A link that stops mail must work long after the mail (15 U.S.C. 7704: 30 days).
 STOP_LINK_LIFE = timedelta(days=60)
-_MAILER = 0x10 << 56
 
 
 def tell(*, user: User, kind: NoticeKind, subject: str, now: datetime) -> None:
@@ -47,13 +47,13 @@ def be_the_mailer() -> bool:
     """Whether this session may send mail now; one does at a time, so that a slow mail server can
     hold up one worker process and never two."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_lock(%s)", [_MAILER])
+        cursor.execute("SELECT pg_try_advisory_lock(%s)", [LockSpace.MAILER])
         return bool(cursor.fetchone()[0])
 
 
 def stop_being_the_mailer() -> None:
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_unlock(%s)", [_MAILER])
+        cursor.execute("SELECT pg_advisory_unlock(%s)", [LockSpace.MAILER])
 
 
 _CLAIM = """

@@ -8,14 +8,13 @@ import logging
 
 from django.db import connection, transaction
 
+from base.locks import LockSpace
 from people.models import ActivityEntry
 from people.queries import audit
 from people.rules import GENESIS, Anchor, chain
 
 log = logging.getLogger(__name__)
 
-# Any number nobody else locks; held until the end of the transaction that seals.
-_LOCK = 7_305_841_220_001
 AT_ONCE = 500
 _WRITE = """
 UPDATE people_activityentry SET position = link.position, hash = link.hash
@@ -62,5 +61,5 @@ def _seal(limit: int) -> int:
 
 def _is_the_only_one() -> bool:
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [_LOCK])
+        cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [LockSpace.SEAL])
         return bool(cursor.fetchone()[0])

@@ -222,8 +222,10 @@ class Runner:
                 release(actor=AMIR, now=now)
 
     def _open(self, plan: Plan, town: Town) -> list[str]:
-        """Rows somebody can still decide: not those that only the end of the event will settle,
-        because the lists lie, or the permission to look is lost."""
+        """Rows somebody can still decide: not those that settle only an hour after the end of their
+        event (``settling.GIVE_UP_AFTER``), because the lists lie, the permission to look is lost,
+        or the event is over: then a list without it proves nothing. ``_unclosed`` waits for those.
+        """
         rows = Dispatch.objects.filter(
             event__program=town.program, delivery__in=["PLANNED", "SENDING", "UNSURE"]
         )
@@ -231,6 +233,8 @@ class Runner:
         if plan.lies:
             rows = rows.exclude(delivery="UNSURE")
         rows = rows.exclude(delivery="UNSURE", system__grant__state__in=["NEEDS_RELINK", "REVOKED"])
+        now = business.now(self.stack.clock_file)
+        rows = rows.exclude(delivery="UNSURE", event__ends_at__lte=now)
         return [
             f"{serial} is {delivery}, {trouble!r}"
             for serial, delivery, trouble in rows.values_list(

@@ -521,7 +521,7 @@ def test_the_csv_is_defused_and_in_utc(desk: Client, event: Event) -> None:
 
 
 def test_every_active_beginning_is_defused() -> None:
-    from dr_events.views.events import defused
+    from base.spreadsheet import defused
 
     for beginning in ("=", "+", "-", "@", "\t", "\r"):
         assert defused(f"{beginning}1") == f"'{beginning}1"

@@ -1,5 +1,6 @@
 """Faults of the vendor and of ourselves that once doubled, lost or stranded an event."""
 
+import time
 from datetime import timedelta
 from typing import Any
 
@@ -10,7 +11,7 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from dr_events import dispatch, operations, queries
-from dr_events.dispatch import wave
+from dr_events.dispatch import watch, wave
 from dr_events.models import Dispatch, Event
 from dr_events.read_back import read_back
 from dr_events.states import Delivery, EventState, Participation
@@ -142,6 +143,28 @@ def test_a_settling_that_fails_leaks_no_stream(
     monkeypatch.setattr(wave, "_settle", fails)
     with pytest.raises(TimeoutError):
         dispatch.send_wave(event.pk)
+    assert locks() == 0
+
+
+def test_a_lease_is_counted_from_before_the_claim(
+    vendor: Vendor, summer: Program, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A sender that stands still between its claim's commit and its first request comes back with
+    an old lease, even when it has asked for the stop again before anything else."""
+    settings.LEASE_S = 0.9
+    systems, event = sent(vendor, summer, 2)
+    claim_now = operations.claim
+
+    def claim_and_stand_still(**given: Any) -> operations.Claim:
+        claimed = claim_now(**given)
+        time.sleep(settings.LEASE_S / 3)
+        return claimed
+
+    monkeypatch.setattr(operations, "claim", claim_and_stand_still)
+    monkeypatch.setattr(watch, "TOO_OLD_S", 3600.0)
+    dispatch.send_wave(event.pk)
+    assert posts(vendor) == {}
+    assert deliveries(event) == {Delivery.PLANNED: len(systems)}
     assert locks() == 0
 
 

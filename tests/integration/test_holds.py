@@ -186,8 +186,8 @@ def test_a_wave_that_is_running_obeys_changed_limits(
     monkeypatch.setattr("dr_events.dispatch.watch.LOOK_EVERY_S", 0.0)
     refresh = Watch.claimed
 
-    def look_again(self: Watch, ids: list[int]) -> None:
-        refresh(self, ids)
+    def look_again(self: Watch, ids: list[int], *, asked_at: float) -> None:
+        refresh(self, ids, asked_at=asked_at)
         self.refresh()
 
     monkeypatch.setattr(Watch, "claimed", look_again)
