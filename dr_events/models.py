@@ -4,7 +4,7 @@ import uuid
 from typing import Any, ClassVar
 
 from django.contrib.postgres.constraints import ExclusionConstraint
-from django.contrib.postgres.fields import DateTimeRangeField, RangeOperators
+from django.contrib.postgres.fields import ArrayField, DateTimeRangeField, RangeOperators
 from django.db import models
 from django.db.models import F, Q
 
@@ -46,6 +46,8 @@ class Event(models.Model):
     randomize_start_s = models.PositiveIntegerField(default=0)
     note = models.CharField(max_length=160, blank=True, help_text="Shown at the wall control.")
     postal_codes = models.JSONField(default=list, blank=True)
+    # Ids of enrollments.Group. Whoever is in one of them when it is planned gets the event.
+    groups = ArrayField(models.BigIntegerField(), default=list, blank=True)
     control_percent = models.PositiveSmallIntegerField(default=0)
     message = models.BinaryField(null=True, editable=False)
     content_type = models.CharField(max_length=60, blank=True, editable=False)

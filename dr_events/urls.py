@@ -2,7 +2,18 @@
 
 from django.urls import path
 
-from dr_events.views import console, designer, events, home, mail, no, programs, seasons, systems
+from dr_events.views import (
+    console,
+    designer,
+    events,
+    groups,
+    home,
+    mail,
+    no,
+    programs,
+    seasons,
+    systems,
+)
 
 urlpatterns = [
     path("console/", console.console, name="console"),
@@ -30,6 +41,16 @@ urlpatterns = [
     path("console/programs/<slug:slug>/season/", seasons.season, name="season"),
     path("console/programs/<slug:slug>/credits.csv", seasons.credits_csv, name="credits_csv"),
     path("console/programs/<slug:slug>/terms/", programs.program_terms, name="program_terms"),
+    path("console/programs/<slug:slug>/groups/", groups.groups, name="groups"),
+    path("console/groups/<int:group_id>/", groups.group, name="group"),
+    path("console/groups/<int:group_id>/change/", groups.group_change, name="group_change"),
+    path("console/groups/<int:group_id>/add/", groups.group_add, name="group_add"),
+    path(
+        "console/groups/<int:group_id>/remove/<int:system_id>/",
+        groups.group_remove,
+        name="group_remove",
+    ),
+    path("console/groups/<int:group_id>/retire/", groups.group_retire, name="group_retire"),
     path("console/events/", events.console_events, name="console_events"),
     path("console/events/new/", designer.event_new, name="event_new"),
     path("console/events/preview/", designer.event_preview, name="event_preview"),

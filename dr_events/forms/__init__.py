@@ -1,6 +1,8 @@
-"""What people type: ``designer`` for an event, ``program`` for what a program promises."""
+"""What people type: ``designer`` for an event, ``program`` for what a program promises, ``group``
+for whom an event can be for."""
 
 from dr_events.forms.designer import EventForm, suggestion
+from dr_events.forms.group import GroupForm, MembersForm
 from dr_events.forms.program import CreditForm, ProgramForm
 
-__all__ = ["CreditForm", "EventForm", "ProgramForm", "suggestion"]
+__all__ = ["CreditForm", "EventForm", "GroupForm", "MembersForm", "ProgramForm", "suggestion"]

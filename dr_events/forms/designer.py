@@ -10,6 +10,7 @@ from django import forms
 
 from base.refusal import Refused
 from dr_events import operations
+from dr_events.queries import groups
 from dr_events.rules import limits as rules
 from dr_events.rules.local_time import to_utc
 from dr_events.states import Response
@@ -78,6 +79,13 @@ class EventForm(forms.Form):
         required=False,
         help_text="Separated by commas. Empty: every home of the program.",
     )
+    groups = forms.TypedMultipleChoiceField(
+        label="Only these groups",
+        coerce=int,
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
+        help_text="None chosen: every home of the program.",
+    )
     control_percent = forms.IntegerField(
         label="Control group (%)",
         required=False,
@@ -91,6 +99,9 @@ class EventForm(forms.Form):
         self.programs = {program.slug: program for program in programs}
         choices = [(program.slug, program.name) for program in programs]
         self.fields["program"].choices = choices  # type: ignore[attr-defined]
+        chosen = self.chosen
+        offered = groups.offered(chosen) if chosen else []
+        self.fields["groups"].choices = [(one.pk, one.name) for one in offered]  # type: ignore[attr-defined]
         # True when a typed time exists twice: the page then shows the choice.
         self.asks_fold = False
         for name, field in self.fields.items():
@@ -152,6 +163,7 @@ class EventForm(forms.Form):
             randomize_start_s=60 * (values["randomize_minutes"] or 0),
             note=values["note"],
             postal_codes=values["postal_codes"],
+            groups=tuple(values["groups"]),
             control_percent=values["control_percent"] or 0,
             **{name: values[name] for name in _ONLY_WHEN},
         )

@@ -1,5 +1,6 @@
 """From a draft to a frozen list of homes, and the ways an event ends early."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -14,7 +15,7 @@ from dr_events.queries import candidates
 from dr_events.queries.holds import limits_mark
 from dr_events.rules import limits as rules
 from dr_events.states import EventState, Response
-from enrollments.models import Program
+from enrollments.models import Group, Program
 from enrollments.queries import current_terms
 from people.operations import Actor, record
 
@@ -44,6 +45,7 @@ class Draft:
     randomize_start_s: int = 0
     note: str = ""
     postal_codes: tuple[str, ...] = ()
+    groups: tuple[int, ...] = ()
     control_percent: int = 0
 
 
@@ -68,9 +70,20 @@ def limits_of(program: Program) -> rules.Limits:
 def check(program: Program, draft: Draft | Event, *, now: datetime) -> None:
     """Raises Invalid with every reason this event may not be planned."""
     found = [] if current_terms(program) else [_no_terms()]
+    found += _foreign_groups(program, draft.groups)
     found += rules.problems(wish_of(draft), limits_of(program), now=now)
     if found:
         raise Invalid(found)
+
+
+def _foreign_groups(program: Program, ids: Sequence[int]) -> list[Refused]:
+    if not ids or Group.objects.filter(program=program, id__in=ids).count() == len(set(ids)):
+        return []
+    return [
+        Refused(
+            "One of these groups is not a group of this program.", field="groups", code="no-group"
+        )
+    ]
 
 
 def wish_of(draft: Draft | Event) -> rules.Wish:
@@ -125,7 +138,7 @@ def revise(
 
 def _values(wish: Draft) -> dict[str, object]:
     values = {field.name: getattr(wish, field.name) for field in fields(wish)}
-    return values | {"postal_codes": list(wish.postal_codes)}
+    return values | {"postal_codes": list(wish.postal_codes), "groups": list(wish.groups)}
 
 
 def unsaved(program: Program, wish: Draft) -> Event:

@@ -10,13 +10,14 @@ from zoneinfo import ZoneInfo
 from django.db import connection
 
 from dr_events.models import Event
+from dr_events.queries.groups import MEMBERS
 from dr_events.rules.limits import season
 from dr_events.states import Reason
 
 # One row per enrolled system of the program: its reason to be left out, '' when it is in.
 # Windows of other events count while they hold the home's time (holds_slot); ``others`` are those
 # that can matter. Permissions are wide rows: only the few that do not hold are looked up.
-CANDIDATES = """
+CANDIDATES = f"""
 WITH lost AS (
     SELECT s.id AS system_id FROM enrollments_carriergrant g
     JOIN enrollments_system s ON s.grant_id = g.id WHERE g.state <> 'ACTIVE'
@@ -27,6 +28,7 @@ WITH lost AS (
       AND (cardinality(%(postal)s::text[]) = 0 OR n.system_id IN (
           SELECT s.id FROM enrollments_system s JOIN enrollments_location l ON l.id = s.location_id
           WHERE l.postal = ANY (%(postal)s::text[])))
+      AND (cardinality(%(groups)s::bigint[]) = 0 OR n.system_id IN ({MEMBERS}))
 ), history AS (
     SELECT d.system_id,
         count(*) FILTER (WHERE d.window && tstzrange(%(day_from)s, %(day_to)s)) AS in_day,
@@ -54,7 +56,7 @@ WITH lost AS (
         END AS reason
     FROM targets t LEFT JOIN history h USING (system_id) LEFT JOIN lost l USING (system_id)
 )
-"""
+"""  # noqa: S608 - constants; every value is a parameter
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +100,8 @@ def parameters(event: Event, *, apart: Sequence[int] = ()) -> dict[str, Any]:
         "wire_id": event.wire_id,
         "program": program.pk,
         "postal": list(event.postal_codes),
+        "groups": list(event.groups),
+        "day": start.date(),
         "starts_at": event.starts_at,
         "ends_at": event.ends_at,
         **{f"{name}_from": begin for name, (begin, _) in spans.items()},

@@ -221,7 +221,8 @@ def _initial(request: HttpRequest, offered: list[Program]) -> dict[str, Any]:
     found = suggestion(program, clock.now()) if program else None
     if program is None or found is None:
         return {"program": slug}
-    return {"program": program.slug, "date": found[0], "start": found[1], "end": found[2]}
+    start = {"program": program.slug, "date": found[0], "start": found[1], "end": found[2]}
+    return start | {"groups": request.GET.getlist("group")}
 
 
 def _copy(page: pages.EventPage) -> dict[str, Any]:
@@ -240,6 +241,7 @@ def _copy(page: pages.EventPage) -> dict[str, Any]:
         "randomize_minutes": event.randomize_start_s // 60 or None,
         "note": event.note,
         "postal_codes": ", ".join(event.postal_codes),
+        "groups": event.groups,
         "control_percent": event.control_percent or None,
     }
 

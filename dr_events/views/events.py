@@ -15,7 +15,7 @@ from base import clock
 from base.refusal import Refused
 from base.spreadsheet import csv_response
 from dr_events import dispatch, operations
-from dr_events.queries import candidates, charts, export, holds, pages
+from dr_events.queries import candidates, charts, export, groups, holds, pages
 from dr_events.states import EventState, OptOutVia
 from people.access import actor_of, approver_act, console_page, operator_act
 from people.operations import Actor
@@ -44,7 +44,8 @@ def console_events(request: HttpRequest) -> HttpResponse:
 @console_page
 def event(request: HttpRequest, event_id: int) -> HttpResponse:
     page = _page(event_id)
-    return render(request, "events/event.html", _board(request, page))
+    context = _board(request, page) | {"groups": groups.names(page.event.groups)}
+    return render(request, "events/event.html", context)
 
 
 @console_page

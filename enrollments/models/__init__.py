@@ -1,6 +1,7 @@
-"""``homes``: programs, permissions, systems, enrolments, consents. ``notices``: mail about them.
-``questions``: what a program asks first."""
+"""``homes``: programs, permissions, systems, enrolments, consents. ``groups``: whom events are for.
+``notices``: mail about homes. ``questions``: what a program asks first."""
 
+from enrollments.models.groups import Group, Membership
 from enrollments.models.homes import (
     CarrierGrant,
     Consent,
@@ -22,11 +23,13 @@ __all__ = [
     "CarrierGrant",
     "Consent",
     "Enrollment",
+    "Group",
     "LinkAttempt",
     "Location",
     "MailLink",
     "MailServer",
     "MailStop",
+    "Membership",
     "Notice",
     "NoticeRound",
     "PartnerGrant",

@@ -3,6 +3,13 @@
 from enrollments.operations.answering import answer
 from enrollments.operations.consent import agree
 from enrollments.operations.enrolling import Left, enroll, pause, resume, withdraw
+from enrollments.operations.grouping import (
+    add_members,
+    change_group,
+    end_membership,
+    make_group,
+    retire_group,
+)
 from enrollments.operations.home import ask_for_sync, claim_sync, save_home, sync_failed
 from enrollments.operations.notices import (
     be_the_mailer,
@@ -41,20 +48,24 @@ __all__ = [
     "Left",
     "LinkedElsewhere",
     "Tokens",
+    "add_members",
     "agree",
     "answer",
     "ask_for_sync",
     "be_the_mailer",
     "begin_link",
+    "change_group",
     "claim_notices",
     "claim_sync",
     "distrust_token",
     "drop",
+    "end_membership",
     "enroll",
     "forget_old_links",
     "forget_tokens",
     "give_back",
     "link",
+    "make_group",
     "make_link",
     "pause",
     "permission_lost",
@@ -64,6 +75,7 @@ __all__ = [
     "rescue_tokens",
     "reseal_batch",
     "resume",
+    "retire_group",
     "save_home",
     "sent",
     "server_failed",

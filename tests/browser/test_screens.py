@@ -196,6 +196,7 @@ def test_pages_of_the_console(stack: Stack, desktop: Arrive) -> None:
             ("systems-none", "/console/systems/?q=nothing-like-this"),
             ("programs", "/console/programs/"),
             ("program-limits", f"/console/programs/{environment.PROGRAM}/"),
+            ("groups", f"/console/programs/{environment.PROGRAM}/groups/"),
             ("console-program-page", f"/programs/{environment.PROGRAM}/"),
         ),
     )

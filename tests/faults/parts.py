@@ -15,7 +15,7 @@ from pathlib import Path
 from portal.embedded import die_with_parent
 
 ROOT = Path(__file__).resolve().parents[2]
-START_LIMIT_S = 60.0
+START_LIMIT_S = 180.0
 
 
 class Part:

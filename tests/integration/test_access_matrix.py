@@ -31,7 +31,7 @@ from base import clock
 from dr_events.models import Control, Dispatch
 from enrollments import operations as homes
 from enrollments import vendor_session
-from enrollments.models import Enrollment
+from enrollments.models import Enrollment, Group
 from enrollments.states import LinkPurpose
 from people import operations
 from people.models import User
@@ -119,6 +119,7 @@ class Town:
             "dispatch_id": Dispatch.objects.get(system=system).pk,
             "enrollment_id": Enrollment.objects.get(system=system).pk,
             "slug": program.slug,
+            "group_id": Group.objects.create(program=program, name="North").pk,
             "user_id": colleague.pk,
             "session_id": 1,
             "invitation_id": invitation.pk,

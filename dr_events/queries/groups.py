@@ -1,0 +1,104 @@
+"""Groups: who belongs, when, and why."""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from zoneinfo import ZoneInfo
+
+from django.db import connection
+
+from enrollments.models import Enrollment, Group, Membership, Program
+from enrollments.states import LIVE_ENROLLMENTS
+
+# The systems of ``groups`` (ids) on ``day``: by rule, and by hand.
+BY_RULE = """
+    SELECT s.id AS system_id FROM enrollments_group g
+    JOIN enrollments_enrollment e ON e.program_id = g.program_id
+        AND e.state IN ('ACTIVE', 'PAUSED')
+    JOIN enrollments_system s ON s.id = e.system_id
+    JOIN enrollments_location l ON l.id = s.location_id
+    WHERE g.id = ANY (%(groups)s::bigint[])
+      AND cardinality(g.postal_codes) + cardinality(g.outdoor_types) > 0
+      AND (cardinality(g.postal_codes) = 0 OR l.postal = ANY (g.postal_codes))
+      AND (cardinality(g.outdoor_types) = 0 OR s.outdoor_type = ANY (g.outdoor_types))
+"""
+BY_HAND = """
+    SELECT m.system_id FROM enrollments_membership m
+    JOIN enrollments_group g ON g.id = m.group_id
+    JOIN enrollments_enrollment e ON e.system_id = m.system_id AND e.program_id = g.program_id
+        AND e.state IN ('ACTIVE', 'PAUSED')
+    WHERE m.group_id = ANY (%(groups)s::bigint[])
+      AND m.since <= %(day)s AND (m.until IS NULL OR m.until >= %(day)s)
+"""
+MEMBERS = f"{BY_RULE} UNION {BY_HAND}"
+
+
+@dataclass(frozen=True, slots=True)
+class GroupPage:
+    """One group with how many systems belong to it on a day, by rule and by hand."""
+
+    group: Group
+    by_rule: int
+    by_hand: int
+    members: int
+    hand: tuple[Membership, ...]
+    further: int
+
+    @property
+    def rule(self) -> str:
+        """The rule as a sentence, empty without one."""
+        parts = []
+        if self.group.postal_codes:
+            parts.append(f"postal code {' or '.join(self.group.postal_codes)}")
+        if self.group.outdoor_types:
+            parts.append(f"outdoor unit {' or '.join(self.group.outdoor_types)}")
+        return ", and ".join(parts)
+
+
+def today_in(program: Program, now: datetime) -> date:
+    return now.astimezone(ZoneInfo(program.time_zone)).date()
+
+
+def offered(program: Program) -> list[Group]:
+    """What an event of this program can be for, by name."""
+    return list(Group.objects.filter(program=program, retired_at=None).order_by("name"))
+
+
+def named(group_id: int) -> Group | None:
+    found: Group | None = Group.objects.select_related("program").filter(id=group_id).first()
+    return found
+
+
+def pages(program: Program, *, now: datetime) -> list[GroupPage]:
+    """All groups that are offered, each with its size today."""
+    return [page(group, now=now, limit=0) for group in offered(program)]
+
+
+def page(group: Group, *, now: datetime, after: int = 0, limit: int = 50) -> GroupPage:
+    """A group today; members by hand by system id, ``limit`` above ``after``. ``further``: the id
+    to go on after, 0 on the last page."""
+    day = today_in(group.program, now)
+    counts = f"""SELECT (SELECT count(*) FROM ({BY_RULE}) AS r),
+        (SELECT count(*) FROM ({BY_HAND}) AS h), (SELECT count(*) FROM ({MEMBERS}) AS m)"""  # noqa: S608
+    with connection.cursor() as cursor:
+        cursor.execute(counts, {"groups": [group.pk], "day": day})
+        by_rule, by_hand, members = cursor.fetchone()
+    rows: list[Membership] = []
+    if limit:
+        mine = Membership.objects.filter(group=group, system_id__gt=after)
+        rows = list(mine.select_related("system").order_by("system_id")[: limit + 1])
+    further = rows[limit - 1].system_id if limit and len(rows) > limit else 0
+    return GroupPage(group, by_rule, by_hand, members, tuple(rows[:limit]), further)
+
+
+def outdoor_types(program: Program) -> list[str]:
+    """Kinds of outdoor unit the program's homes have."""
+    found = Enrollment.objects.filter(program=program, state__in=LIVE_ENROLLMENTS)
+    kinds = found.exclude(system__outdoor_type="").values_list("system__outdoor_type", flat=True)
+    return sorted(kinds.distinct())
+
+
+def names(ids: list[int]) -> list[str]:
+    """What these groups are called, retired ones too."""
+    if not ids:
+        return []
+    return list(Group.objects.filter(id__in=ids).order_by("name").values_list("name", flat=True))
