@@ -22,7 +22,7 @@ from django.urls import reverse
 from base import clock
 from base.refusal import Refused
 from dr_events.queries import notices as queries
-from dr_events.queries.notices import Letter
+from dr_events.queries.letter import Letter
 from enrollments import operations as outbox
 from enrollments.models import Notice
 from enrollments.operations.notices import STOP_LINK_LIFE

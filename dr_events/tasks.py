@@ -110,6 +110,7 @@ def due() -> list[Ring]:
     for event_id in queries.work.events_to_read_back(now=now):
         rings.append(Ring(read_back, {"event_id": event_id}))
     rings += [Ring(homes.read_home, {"grant_id": grant}) for grant in homes.due()]
+    rings += [Ring(homes.import_customers, {"import_id": one}) for one in homes.imports_due()]
     rings += [ring for others in others_due for ring in others()]
     return rings + [Ring(mail, {})] * notices.is_due(now=now)
 

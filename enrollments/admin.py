@@ -7,6 +7,7 @@ from django.contrib import admin
 from django.http import HttpRequest
 
 from enrollments.models import (
+    Application,
     CarrierGrant,
     Consent,
     Enrollment,
@@ -75,6 +76,15 @@ class EnrollmentAdmin(LookOnly):
     list_display = ("system", "program", "state", "enrolled_at", "changed_at")
     list_select_related = ("system", "program")
     list_filter = ("state", "program")
+
+
+@admin.register(Application)
+class ApplicationAdmin(LookOnly):
+    """Who applied, and where it stands. Decided at /console/applications/."""
+
+    list_display = ("user", "program", "state", "who", "why", "applied_at", "changed_at")
+    list_select_related = ("user", "program")
+    list_filter = ("state", "who", "program")
 
 
 @admin.register(Consent)

@@ -1,12 +1,14 @@
-"""What people type on the way into a program."""
+"""What people type on the way into a program, and what the utility decides about them."""
 
 import re
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 from django import forms
+from django.http import QueryDict
 
 from enrollments.models import Question
+from enrollments.operations import Choice
 
 
 class AgreeForm(forms.Form):
@@ -19,6 +21,63 @@ class AgreeForm(forms.Form):
     )
 
 
+class AccountForm(forms.Form):
+    """The utility account, as it is on a bill."""
+
+    account = forms.CharField(
+        label="Account number",
+        max_length=60,
+        help_text="On your bill, at the top. Blanks and dashes do not matter.",
+        widget=forms.TextInput(
+            attrs={"autocomplete": "off", "autocapitalize": "characters", "spellcheck": "false"}
+        ),
+        error_messages={"required": "Type the account number that is on your bill."},
+    )
+    postal = forms.CharField(
+        label="Postal code of the home",
+        max_length=20,
+        widget=forms.TextInput(attrs={"autocomplete": "postal-code"}),
+        error_messages={"required": "Type the postal code of the home."},
+    )
+
+
+class UploadForm(forms.Form):
+    """A list of customers."""
+
+    file = forms.FileField(
+        label="Choose a CSV file",
+        widget=forms.FileInput(attrs={"accept": ".csv,text/csv"}),
+        error_messages={"required": "Choose a file.", "empty": "The file is empty."},
+    )
+
+
+class DecisionForm(forms.Form):
+    """What is decided about the applications that were ticked. For each of them ``seen-<id>`` says
+    how it was shown, and ``customer-<id>`` which customer was chosen."""
+
+    act = forms.ChoiceField(choices=[("approve", ""), ("reject", ""), ("ask", "")])
+    reason = forms.CharField(required=False, max_length=1000, strip=True)
+
+    def ticked(self) -> list[str]:
+        return list(cast(QueryDict, self.data).getlist("application"))
+
+    def choices(self) -> list[Choice]:
+        """The applications that were ticked; ids that are no numbers were never on the page."""
+        return [
+            Choice(int(text), self.data.get(f"seen-{text}", ""), self._customer(text))
+            for text in self.ticked()
+            if _is_id(text)
+        ]
+
+    def _customer(self, application: str) -> int | None:
+        text = self.data.get(f"customer-{application}", "")
+        return int(text) if _is_id(text) else None
+
+
+def _is_id(text: str) -> bool:
+    return bool(re.fullmatch(r"[0-9]{1,18}", text))
+
+
 class Ids(forms.Field):
     """Several row ids; whose they are is the operation's question."""
 
@@ -26,7 +85,7 @@ class Ids(forms.Field):
 
     def to_python(self, value: Any) -> list[int]:
         texts = [str(text) for text in value or []]
-        if not all(re.fullmatch(r"[0-9]{1,18}", text) for text in texts):
+        if not all(_is_id(text) for text in texts):
             raise forms.ValidationError("One of these systems is not connected to your account.")
         return [int(text) for text in texts]
 

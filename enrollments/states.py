@@ -1,4 +1,4 @@
-"""States of a permission, of an enrolment and of a notice, and the moves they allow."""
+"""States of a permission, an enrolment, an application, an import and a notice, and their moves."""
 
 from base.choices import ColoredChoices
 
@@ -43,6 +43,92 @@ ENROLLMENT_MOVES = {
 LIVE_ENROLLMENTS = frozenset({EnrollmentState.ACTIVE, EnrollmentState.PAUSED})
 
 
+class ApplicationState(ColoredChoices):
+    """The way of one person into one program.
+
+    APPLIED (agreed to the terms) <──> NEEDS_ACTION (something holds it up: ``Acts``, ``Holdup``)
+       │                                  │     └──> NEEDS_ACTION (now something else does)
+       │                                  ├──> REJECTED (somebody at the utility said no, and why)
+       ├──> ACTIVE (a system joined) <────┤
+       │       └──> WITHDRAWN (the last system left)
+       └──> WITHDRAWN <───────────────────┘
+
+    REJECTED and WITHDRAWN are final; who applies again gets a new one.
+    """
+
+    APPLIED = "APPLIED", "azure", "Applied"
+    NEEDS_ACTION = "NEEDS_ACTION", "yellow", "Somebody must act"
+    ACTIVE = "ACTIVE", "green", "Enrolled"
+    REJECTED = "REJECTED", "red", "Rejected"
+    WITHDRAWN = "WITHDRAWN", "secondary", "Withdrawn"
+
+
+APPLICATION_MOVES = {
+    ApplicationState.APPLIED: {
+        ApplicationState.NEEDS_ACTION,
+        ApplicationState.ACTIVE,
+        ApplicationState.WITHDRAWN,
+    },
+    ApplicationState.NEEDS_ACTION: {
+        ApplicationState.APPLIED,
+        ApplicationState.NEEDS_ACTION,
+        ApplicationState.ACTIVE,
+        ApplicationState.REJECTED,
+        ApplicationState.WITHDRAWN,
+    },
+    ApplicationState.ACTIVE: {ApplicationState.WITHDRAWN},
+    ApplicationState.REJECTED: set(),
+    ApplicationState.WITHDRAWN: set(),
+}
+# On the way, before the first system joined.
+OPEN_APPLICATIONS = frozenset({ApplicationState.APPLIED, ApplicationState.NEEDS_ACTION})
+LIVE_APPLICATIONS = OPEN_APPLICATIONS | {ApplicationState.ACTIVE}
+
+
+class Acts(ColoredChoices):
+    """Who must act before an application goes on."""
+
+    HOMEOWNER = "HOMEOWNER", "azure", "The homeowner"
+    UTILITY = "UTILITY", "yellow", "The utility"
+    CARRIER = "CARRIER", "secondary", "Carrier"
+
+
+class Holdup(ColoredChoices):
+    """What holds an application up."""
+
+    ANSWER = "ANSWER", "azure", "An answer does not fit"
+    ACCOUNT = "ACCOUNT", "yellow", "No account matched"
+    ASKED = "ASKED", "azure", "Asked to check the account"
+    PERMISSION = "PERMISSION", "azure", "Permission at Carrier lost"
+    UNREAD = "UNREAD", "secondary", "Carrier could not be read"
+
+
+class ImportState(ColoredChoices):
+    """A file with the utility's customers.
+
+    UPLOADED ──> CHECKED (every line was looked at, nothing written) ──> WRITING ──> DONE
+       ├──> REFUSED (no such table)    └──> DROPPED (thrown away)           └──> REFUSED
+       └──> DROPPED
+    """
+
+    UPLOADED = "UPLOADED", "azure", "Being checked"
+    CHECKED = "CHECKED", "yellow", "Checked"
+    WRITING = "WRITING", "azure", "Being imported"
+    DONE = "DONE", "green", "Imported"
+    REFUSED = "REFUSED", "red", "Refused"
+    DROPPED = "DROPPED", "secondary", "Thrown away"
+
+
+IMPORT_MOVES = {
+    ImportState.UPLOADED: {ImportState.CHECKED, ImportState.REFUSED, ImportState.DROPPED},
+    ImportState.CHECKED: {ImportState.WRITING, ImportState.DROPPED},
+    ImportState.WRITING: {ImportState.DONE, ImportState.REFUSED},
+    ImportState.DONE: set(),
+    ImportState.REFUSED: set(),
+    ImportState.DROPPED: set(),
+}
+
+
 class ConsentAct(ColoredChoices):
     GIVEN = "GIVEN", "green", "Given"
     WITHDRAWN = "WITHDRAWN", "secondary", "Withdrawn"
@@ -68,6 +154,9 @@ class NoticeKind(ColoredChoices):
     ANNOUNCED = "ANNOUNCED", "azure", "Event announced"
     CANCELLED = "CANCELLED", "secondary", "Event called off"
     OVER = "OVER", "blue", "What happened"
+    ACTION_NEEDED = "ACTION_NEEDED", "yellow", "Please check your account"
+    APPROVED = "APPROVED", "green", "Account matched"
+    REJECTED = "REJECTED", "red", "Application rejected"
 
 
 # What somebody who wants no mail about events does not get.

@@ -33,7 +33,7 @@ def read_home(grant_id: int, *, now: datetime) -> bool:
         grant = CarrierGrant.objects.get(id=grant_id)
         if grant.state == GrantState.ACTIVE:
             operations.sync_failed(
-                grant=grant, why="Carrier could not be reached", real_now=clock.real_now()
+                grant=grant, why="Carrier could not be reached", now=now, real_now=clock.real_now()
             )
         return False
     grant = CarrierGrant.objects.get(id=grant_id)
@@ -43,13 +43,16 @@ def read_home(grant_id: int, *, now: datetime) -> bool:
     except (Reauthorize, CannotOpen):
         operations.distrust_token(grant_id=grant_id, real_now=clock.real_now())
         operations.sync_failed(
-            grant=grant, why="Carrier asked us to renew the permission", real_now=clock.real_now()
+            grant=grant,
+            why="Carrier asked us to renew the permission",
+            now=now,
+            real_now=clock.real_now(),
         )
         return False
     except CarrierError as error:
         log.warning("reading grant %s failed: %s", grant_id, type(error).__name__)
         operations.sync_failed(
-            grant=grant, why="Carrier could not be reached", real_now=clock.real_now()
+            grant=grant, why="Carrier could not be reached", now=now, real_now=clock.real_now()
         )
         return False
     operations.save_home(

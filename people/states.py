@@ -17,15 +17,15 @@ STAFF = frozenset({Role.VIEWER, Role.CUSTOMER_SERVICE, Role.OPERATOR, Role.APPRO
 # but nobody approves an event of their own.
 MAY_OPERATE = frozenset({Role.OPERATOR, Role.APPROVER, Role.ADMIN})
 MAY_APPROVE = frozenset({Role.APPROVER, Role.ADMIN})
-# Who may act for one home that called: everybody but a viewer.
+# Who may act for one home that called, and for one that applied: everybody but a viewer.
 MAY_SERVE = MAY_OPERATE | {Role.CUSTOMER_SERVICE}
 # Who may invite people, change their roles and shut them out.
 MAY_MANAGE = frozenset({Role.ADMIN})
 
 # What a role may do, for whoever chooses one.
 ROLE_SENTENCES = {
-    Role.VIEWER: "Sees everything in the console, changes nothing.",
-    Role.CUSTOMER_SERVICE: "Also acts for one home at a time, when its owner asks.",
+    Role.VIEWER: "Sees the console, but neither customers nor who applied; changes nothing.",
+    Role.CUSTOMER_SERVICE: "Also acts for one home, when its owner asks, and decides about applications.",
     Role.OPERATOR: "Also plans, sends and cancels events, and stops all sending.",
     Role.APPROVER: "Also approves events that somebody else planned.",
     Role.ADMIN: "Also invites people and decides what each may do; has the back office.",

@@ -6,6 +6,7 @@ from django.conf import settings
 from django.http import HttpRequest
 
 from base import clock
+from enrollments.queries.applications import waiting_for_us
 
 
 def site(request: HttpRequest) -> dict[str, Any]:
@@ -18,4 +19,6 @@ def site(request: HttpRequest) -> dict[str, Any]:
         "clock_is_simulated": clock.is_simulated(),
         "clock_rate": clock.rate(),
         "now": clock.now(),
+        # Asked only where a page shows it: the console's navigation.
+        "applications_waiting": waiting_for_us,
     }

@@ -5,7 +5,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect
 from django.views.decorators.http import require_safe
 
-from enrollments.views import landing
+from enrollments.views.joining import landing
 from people.models import User
 
 

@@ -13,6 +13,7 @@ from dr_events.models import Event
 from enrollments.models import (
     CarrierGrant,
     Consent,
+    Customer,
     Enrollment,
     Location,
     Program,
@@ -102,6 +103,19 @@ def system(of: CarrierGrant, serial: str = "2319W004821", **fields: Any) -> Syst
         "read_at": MORNING,
     }
     return System.objects.create(grant=of, location=location, serial=serial, **defaults | fields)
+
+
+def customer(account: str = "4100732281", **fields: Any) -> Customer:
+    """A line of the utility's own list."""
+    defaults: dict[str, Any] = {
+        "name": "Hanna Home",
+        "street": "1 Elm St",
+        "city": "Springfield",
+        "postal_code": "62701",
+        "feeder": "F12",
+        "changed_at": MORNING,
+    }
+    return Customer.objects.create(account=account, **defaults | fields)
 
 
 def agreement(owner: User, to: Program) -> Consent:

@@ -25,6 +25,7 @@ _HINTS = {
     "send_lead_minutes": "In minutes. Until sending begins, everything can be stopped.",
     "reward": "What it pays, as the homeowner reads it.",
     "is_open": "Homes may join.",
+    "needs_account": "Number and postal code are held against the list of customers.",
 }
 _LABELS = {
     "name": "Name",
@@ -32,6 +33,7 @@ _LABELS = {
     "reward": "Reward",
     "is_open": "Open",
     "needs_approval": "A second person releases each event",
+    "needs_account": "Homes join with their utility account",
     "time_zone": "Time zone",
     "season_from": "Season, first day",
     "season_to": "Season, last day",

@@ -23,10 +23,11 @@ from people.operations import Actor, record
 
 # What a form may change. The address (slug) stays: homes and partners know it.
 FIELDS = (
-    "name", "summary", "reward", "is_open", "needs_approval", "time_zone", "season_from",
-    "season_to", "hours_from", "hours_to", "weekdays", "holidays", "max_event_minutes",
-    "min_useful_minutes", "max_per_day", "max_per_week", "max_per_season", "min_rest_minutes",
-    "min_notice_minutes", "send_lead_minutes", "max_offset_f", "max_cool_f", "min_heat_f",
+    "name", "summary", "reward", "is_open", "needs_approval", "needs_account", "time_zone",
+    "season_from", "season_to", "hours_from", "hours_to", "weekdays", "holidays",
+    "max_event_minutes", "min_useful_minutes", "max_per_day", "max_per_week", "max_per_season",
+    "min_rest_minutes", "min_notice_minutes", "send_lead_minutes", "max_offset_f", "max_cool_f",
+    "min_heat_f",
 )  # fmt: skip
 # Addresses that the console uses itself.
 _TAKEN = frozenset({"new", "preview"})

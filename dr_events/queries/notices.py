@@ -1,9 +1,7 @@
 """What is to be mailed, what such a mail says at the moment it is sent, and what was sent."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
@@ -11,7 +9,9 @@ from django.db import connection
 
 from base.refusal import Refused
 from dr_events.models import Dispatch
+from dr_events.queries import joining_letters as joining
 from dr_events.queries.home_event import OUT_OF_HAND, HomeEvent, event_of, rows_of
+from dr_events.queries.letter import Letter
 from dr_events.states import Delivery
 from enrollments.models import CarrierGrant, Enrollment, MailLink, MailStop, Notice
 from enrollments.states import (
@@ -76,20 +76,6 @@ def is_due(*, now: datetime) -> bool:
 
 
 # --- what a mail says -------------------------------------------------------------------------
-@dataclass(frozen=True, slots=True)
-class Letter:
-    """One mail before it is worded: ``facts`` go to its templates.
-
-    ``may_say_no_until``: the end of the event it announces, while no can still be said.
-    """
-
-    title: str
-    program: str
-    zone: str
-    facts: dict[str, Any] = field(default_factory=dict)
-    may_say_no_until: datetime | None = None
-
-
 def letter(notice: Notice, *, now: datetime) -> Letter:
     """What this notice has to say now. Raises Refused with the reason when it is not true, not
     wanted or of no use any more. Needs ``user`` loaded."""
@@ -101,6 +87,9 @@ def letter(notice: Notice, *, now: datetime) -> Letter:
             NoticeKind.ENROLLED: _enrolled,
             NoticeKind.WITHDRAWN: _withdrawn,
             NoticeKind.PERMISSION_LOST: _permission_lost,
+            NoticeKind.ACTION_NEEDED: joining.action_needed,
+            NoticeKind.APPROVED: joining.approved,
+            NoticeKind.REJECTED: joining.rejected,
         }[kind](notice, now)
     if wants_no_event_mail(notice.user):
         raise Refused("This person wants no mail about events.")

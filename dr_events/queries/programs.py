@@ -162,6 +162,12 @@ def limits(program: Program) -> tuple[tuple[str, str], ...]:
             if program.needs_approval
             else "One operator schedules an event alone.",
         ),
+        (
+            "Who may join",
+            "Homes whose utility account is found in the list of customers."
+            if program.needs_account
+            else "Any home with a system that can take part.",
+        ),
     )
 
 

@@ -1,6 +1,9 @@
 """``homes``: programs, permissions, systems, enrolments, consents. ``groups``: whom events are for.
-``notices``: mail about homes. ``questions``: what a program asks first."""
+``notices``: mail about homes. ``questions``: what a program asks first. ``customers``: the
+utility's own list. ``applications``: the way into a program."""
 
+from enrollments.models.applications import Application
+from enrollments.models.customers import Customer, CustomerImport
 from enrollments.models.groups import Group, Membership
 from enrollments.models.homes import (
     CarrierGrant,
@@ -20,8 +23,11 @@ from enrollments.models.questions import Answer, Question
 
 __all__ = [
     "Answer",
+    "Application",
     "CarrierGrant",
     "Consent",
+    "Customer",
+    "CustomerImport",
     "Enrollment",
     "Group",
     "LinkAttempt",

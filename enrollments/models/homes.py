@@ -65,6 +65,9 @@ class Program(models.Model):
     max_cool_f = models.DecimalField(max_digits=4, decimal_places=1, default=82)
     min_heat_f = models.DecimalField(max_digits=4, decimal_places=1, default=62)
     needs_approval = models.BooleanField(default=False)
+    needs_account = models.BooleanField(
+        default=False, help_text="Homes join with their utility account: number and postal code."
+    )
     is_open = models.BooleanField(default=True, help_text="Homes may enrol.")
 
     class Meta:

@@ -1,7 +1,20 @@
 """Writes about homes: one sentence of the business per function, one transaction each."""
 
 from enrollments.operations.answering import answer
+from enrollments.operations.applications import apply_again, match_account
 from enrollments.operations.consent import agree
+from enrollments.operations.customers import (
+    Survey,
+    Tally,
+    compare,
+    confirm_import,
+    drop_import,
+    survey,
+    upload,
+    work_on_import,
+    write,
+)
+from enrollments.operations.deciding import Choice, Decided, decide
 from enrollments.operations.enrolling import Left, enroll, pause, resume, withdraw
 from enrollments.operations.grouping import (
     add_members,
@@ -44,21 +57,30 @@ from enrollments.operations.permission import (
 )
 
 __all__ = [
+    "Choice",
+    "Decided",
     "Forgotten",
     "Left",
     "LinkedElsewhere",
+    "Survey",
+    "Tally",
     "Tokens",
     "add_members",
     "agree",
     "answer",
+    "apply_again",
     "ask_for_sync",
     "be_the_mailer",
     "begin_link",
     "change_group",
     "claim_notices",
     "claim_sync",
+    "compare",
+    "confirm_import",
+    "decide",
     "distrust_token",
     "drop",
+    "drop_import",
     "end_membership",
     "enroll",
     "forget_old_links",
@@ -67,6 +89,7 @@ __all__ = [
     "link",
     "make_group",
     "make_link",
+    "match_account",
     "pause",
     "permission_lost",
     "put_off",
@@ -82,9 +105,13 @@ __all__ = [
     "server_works",
     "stop_being_the_mailer",
     "stop_event_mail",
+    "survey",
     "sync_failed",
     "take_link_attempt",
     "tell",
+    "upload",
     "want_event_mail",
     "withdraw",
+    "work_on_import",
+    "write",
 ]

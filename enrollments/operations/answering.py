@@ -8,6 +8,7 @@ from django.db import transaction
 from base.refusal import Refused
 from enrollments import queries
 from enrollments.models import Answer, Program
+from enrollments.operations import applications
 from people.models import User
 from people.operations import Actor, record
 
@@ -39,4 +40,6 @@ def answer(
     # Which texts, not which answers: some are about somebody's health.
     texts = [f"{question.key}:{question.version}" for question in asked]
     record(actor=actor, verb="answer", subject=f"program:{program.pk}", now=now, questions=texts)
-    return queries.fits(user, program)
+    fits = queries.fits(user, program)
+    applications.answered(user=user, program=program, fits=fits, actor=actor, now=now)
+    return fits

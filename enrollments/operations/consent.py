@@ -7,6 +7,7 @@ from django.db import transaction
 from base.refusal import Refused
 from enrollments import queries, rules
 from enrollments.models import Consent, Program
+from enrollments.operations import applications
 from enrollments.states import ConsentAct
 from people.models import User
 from people.operations import Actor, record
@@ -14,7 +15,7 @@ from people.operations import Actor, record
 
 @transaction.atomic
 def agree(*, user: User, program: Program, version: int, actor: Actor, now: datetime) -> Consent:
-    """The homeowner agrees to the text they were shown.
+    """The homeowner agrees to the text they were shown; their application begins.
 
     Raises Refused when the program is closed or the text has changed since it was shown.
     """
@@ -23,6 +24,7 @@ def agree(*, user: User, program: Program, version: int, actor: Actor, now: date
         raise Refused(page.why_closed)
     if page.terms.version != version:
         raise Refused("The terms have changed since you opened this page. Please read them again.")
+    applications.live(user=user, program=program, now=now)
     record(
         actor=actor, verb="agree", subject=f"program:{program.pk}", now=now, terms_version=version
     )

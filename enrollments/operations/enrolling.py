@@ -11,6 +11,7 @@ from base import bell
 from base.refusal import Refused
 from enrollments import queries, rules
 from enrollments.models import Consent, Enrollment, Program, System, Terms
+from enrollments.operations import applications
 from enrollments.operations.notices import tell
 from enrollments.operations.permission import Forgotten, forget_tokens
 from enrollments.states import LIVE_ENROLLMENTS, ConsentAct, EnrollmentState, NoticeKind
@@ -34,10 +35,11 @@ def enroll(
     Raises Refused, and enrols nothing, when any of them is not the user's, is not eligible or is
     in a program already, or when the terms were not agreed to.
     """
-    _take_turns(user)
+    applications.take_turns(user)
     consent = queries.agreed(user, program)
-    if consent is None:
-        raise Refused("Please read and agree to the program terms first.")
+    sentence = queries.not_yet(user, program)
+    if sentence or consent is None:
+        raise Refused(sentence)
     if not queries.fits(user, program):
         raise Refused("Please answer the program's questions first.")
     if not system_ids:
@@ -69,14 +71,9 @@ def enroll(
         now=now,
         systems=[system.serial for system in systems],
     )
+    applications.joined(user=user, program=program, actor=actor, now=now)
     tell(user=user, kind=NoticeKind.ENROLLED, subject=f"enrollment:{made[0].pk}", now=now)
     return made
-
-
-def _take_turns(user: User) -> None:
-    """Joining and leaving of one person happen one after the other: whether an agreement stands
-    and which system is the last one is asked of rows the other one may be writing."""
-    User.objects.select_for_update(no_key=True).get(pk=user.pk)
 
 
 def _write_consents(
@@ -149,7 +146,7 @@ def _withdraw(enrollment_id: int, actor: Actor, now: datetime) -> Left | None:
     if not moved:
         return None
     enrollment = Enrollment.objects.select_related("system__grant", "user").get(id=enrollment_id)
-    _take_turns(enrollment.user)
+    applications.take_turns(enrollment.user)
     given = (
         Consent.objects.filter(
             user=enrollment.user, system=enrollment.system, terms__program=enrollment.program_id
@@ -188,6 +185,7 @@ def _withdraw_agreement_if_last(
             address=actor.address,
             scopes=enrollment.system.grant.scopes,
         )
+        applications.left(user=enrollment.user, program=enrollment.program, actor=actor, now=now)
 
 
 def _forget_tokens_if_last(enrollment: Enrollment, actor: Actor, now: datetime) -> Forgotten | None:

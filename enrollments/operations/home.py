@@ -10,8 +10,10 @@ from django.db import transaction
 from base import bell
 from enrollments import queries, rules
 from enrollments.models import CarrierGrant, Location, System
-from enrollments.states import GrantState
+from enrollments.operations import applications
+from enrollments.states import Acts, GrantState, Holdup
 from people.models import User
+from people.operations import SYSTEM
 
 # A home belongs to its reader for this long. Longer readings happen; a second one only costs time.
 CLAIM = timedelta(seconds=60)
@@ -57,6 +59,8 @@ def save_home(
         defaults = {key: value for key, value in fields.items() if key != "serial"}
         defaults |= {"grant": grant, "location": kept[fields["location"]], "read_at": now}
         System.objects.update_or_create(serial=fields["serial"], defaults=defaults)
+    if grant.synced_at is None:
+        applications.let_go(user=grant.user, whys=[Holdup.UNREAD], actor=SYSTEM, now=now)
     again = rules.reread_delay_s(random.random())  # noqa: S311 (spreads load, guards nothing)
     # Not for a permission that ended meanwhile: what has no token is never due.
     CarrierGrant.objects.filter(pk=grant.pk, state=GrantState.ACTIVE).update(
@@ -79,8 +83,14 @@ def _held_by_others(grant: CarrierGrant, serials: Sequence[str]) -> set[str]:
     )
 
 
-def sync_failed(*, grant: CarrierGrant, why: str, real_now: datetime) -> None:
-    """Carrier could not be read: say so on the page and try again, later each time."""
+@transaction.atomic
+def sync_failed(*, grant: CarrierGrant, why: str, now: datetime, real_now: datetime) -> None:
+    """Carrier could not be read: say so on the page and try again, later each time. Somebody on
+    the way in can do nothing but wait, and their application says so."""
+    if grant.synced_at is None:
+        applications.hold_up(
+            user=grant.user, who=Acts.CARRIER, why=Holdup.UNREAD, actor=SYSTEM, now=now
+        )
     failures = grant.sync_failures + 1
     CarrierGrant.objects.filter(pk=grant.pk, state=GrantState.ACTIVE).update(
         sync_failures=failures,

@@ -9,8 +9,9 @@ from base import bell
 from base.refusal import Refused
 from enrollments import queries
 from enrollments.models import CarrierGrant, LinkAttempt, Program
+from enrollments.operations import applications
 from enrollments.operations.notices import tell
-from enrollments.states import GrantState, NoticeKind
+from enrollments.states import Acts, GrantState, Holdup, NoticeKind
 from enrollments.tokens import hashed, key_of, vault
 from people.models import User
 from people.operations import SYSTEM, Actor, record
@@ -47,10 +48,10 @@ def begin_link(
 ) -> None:
     """Remember one press of Connect, so that exactly one answer can match it.
 
-    Raises Refused when the terms were not agreed to.
+    Raises Refused when something comes before: the terms, the utility account.
     """
-    if queries.agreed(user, program) is None:
-        raise Refused("Please read and agree to the program terms first.")
+    if sentence := queries.not_yet(user, program):
+        raise Refused(sentence)
     LinkAttempt.objects.filter(began_at__lt=real_now - LINK_ATTEMPT_LIFE).delete()
     LinkAttempt.objects.create(
         user=user,
@@ -115,6 +116,7 @@ def link(
     except IntegrityError:
         raise LinkedElsewhere("This Carrier account was just connected elsewhere.") from None
     record(actor=actor, verb="connect", subject=f"grant:{mine.pk}", now=now, scopes=mine.scopes)
+    applications.let_go(user=user, whys=[Holdup.PERMISSION, Holdup.UNREAD], actor=actor, now=now)
     bell.ring()
     return mine
 
@@ -174,6 +176,9 @@ def permission_lost(*, grant_id: int, why: str, now: datetime) -> int:
             why=why,
         )
         grant = CarrierGrant.objects.select_related("user").get(id=grant_id)
+        applications.hold_up(
+            user=grant.user, who=Acts.HOMEOWNER, why=Holdup.PERMISSION, actor=SYSTEM, now=now
+        )
         tell(
             user=grant.user,
             kind=NoticeKind.PERMISSION_LOST,

@@ -31,8 +31,8 @@ from base import clock
 from dr_events.models import Control, Dispatch
 from enrollments import operations as homes
 from enrollments import vendor_session
-from enrollments.models import Enrollment, Group
-from enrollments.states import LinkPurpose
+from enrollments.models import CustomerImport, Enrollment, Group
+from enrollments.states import ImportState, LinkPurpose
 from people import operations
 from people.models import User
 from people.operations import Actor
@@ -124,6 +124,7 @@ class Town:
             "session_id": 1,
             "invitation_id": invitation.pk,
             "key": "status",
+            "import_id": self._list().pk,
             "client_id": self.partner.client_id,
             "hook_id": "00000000-0000-4000-8000-000000000000",
             "post_id": "00000000-0000-4000-8000-000000000000",
@@ -140,6 +141,17 @@ class Town:
     def _link(self, purpose: LinkPurpose, subject: str, expires_at: Any) -> str:
         return homes.make_link(
             user=self.owners["home-a"], purpose=purpose, subject=subject, expires_at=expires_at
+        )
+
+    def _list(self) -> CustomerImport:
+        """A list of customers that waits for somebody to import it."""
+        return CustomerImport.objects.create(
+            file_name="customers.csv",
+            body=b"x",
+            size=1,
+            state=ImportState.CHECKED,
+            uploaded_by="user:1",
+            uploaded_at=clock.now(),
         )
 
     def address(self, route: str) -> str:

@@ -253,7 +253,7 @@ def test_pause_and_resume_move_once(summer: Program, hanna: User, upstairs: Syst
     assert operations.resume(**which | {"now": NOW}) == 1
     assert state_of(enrollment) == (EnrollmentState.ACTIVE, NOW)
     assert operations.resume(**which) == 0
-    assert verbs() == ["enroll", "pause", "resume"]
+    assert verbs() == ["enroll", "move-application", "pause", "resume"]
     assert ledger() == before, "a rest is not a withdrawal"
 
 
@@ -284,7 +284,8 @@ def test_with_the_last_system_the_agreement_ends_too(
         ("WITHDRAWN", None, 1),
     ]
     assert queries.agreed(hanna, summer) is None
-    assert verbs() == ["enroll", "withdraw", "withdraw", "disconnect"]
+    moved = "move-application"  # to enrolled, and to withdrawn with the last system
+    assert verbs() == ["enroll", moved, "withdraw", moved, "withdraw", "disconnect"]
     given_back = Consent.objects.filter(act=ConsentAct.WITHDRAWN)
     assert set(given_back.values_list("user", "at", "address")) == {
         (hanna.pk, LATER, "203.0.113.7")

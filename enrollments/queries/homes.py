@@ -72,18 +72,6 @@ class SystemCard:
 
 
 @dataclass(frozen=True, slots=True)
-class Journey:
-    """Where a homeowner stands on the way into a program; every device continues here.
-
-    ``step`` is one of consent · questions · connect · relink · reading · choose · done.
-    """
-
-    step: str
-    grant: CarrierGrant | None
-    systems: tuple[SystemCard, ...]
-
-
-@dataclass(frozen=True, slots=True)
 class EnrollmentCounts:
     homes: int
     systems: int
@@ -138,28 +126,6 @@ def fits(user: User, program: Program) -> bool:
 
 def grants_of(user: User) -> QuerySet[CarrierGrant]:
     return CarrierGrant.objects.filter(user=user).exclude(state=GrantState.REVOKED)
-
-
-def journey(user: User, program: Program) -> Journey:
-    grant = grants_of(user).order_by("-linked_at").first()
-    systems = tuple(cards(System.objects.filter(grant=grant))) if grant else ()
-    return Journey(_step(user, program, grant, systems), grant, systems)
-
-
-def _step(
-    user: User, program: Program, grant: CarrierGrant | None, systems: Sequence[SystemCard]
-) -> str:
-    if any(card.enrollment_id and card.program_name == program.name for card in systems):
-        return "done"
-    if agreed(user, program) is None:
-        return "consent"
-    if not fits(user, program):
-        return "questions"
-    if grant is None:
-        return "connect"
-    if grant.state == GrantState.NEEDS_RELINK:
-        return "relink"
-    return "choose" if grant.synced_at else "reading"
 
 
 def obstacle(system: System) -> Ineligible | None:

@@ -6,22 +6,28 @@ from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect, render
 from django.utils import timezone
-from django.views.decorators.http import require_GET, require_POST, require_safe
+from django.views.decorators.http import require_POST, require_safe
 from django_htmx.http import HttpResponseClientRefresh
 
 from base import clock
 from base.refusal import Refused
 from enrollments import operations, queries, rules, vendor_session
-from enrollments.forms import AgreeForm, AnswerForm, ChooseForm
+from enrollments.forms import AccountForm, AgreeForm, AnswerForm, ChooseForm
 from enrollments.models import Program
 from enrollments.queries import Journey, ProgramPage
 from people.access import actor_of, homeowner_page, me
 from people.models import User
 
-# How the answer from Carrier turned out, by the code of the refusal, as an HTTP status.
-CALLBACK_STATUS = {"linked-elsewhere": 409, "code-refused": 409, "scopes-missing": 200}
 STEPS = ("consent", "connect", "choose", "done")
-SAME_STEP = {"questions": "consent", "relink": "connect", "reading": "connect"}
+# Where a closed program ends; whoever gave a permission at Carrier may finish.
+BEFORE_CARRIER = ("consent", "account", "questions", "connect")
+SAME_STEP = {
+    "rejected": "consent",
+    "account": "consent",
+    "questions": "consent",
+    "relink": "connect",
+    "reading": "connect",
+}
 
 
 def _page(slug: str) -> ProgramPage:
@@ -81,11 +87,11 @@ def _step(
     page: ProgramPage,
     journey: Journey,
     *,
-    form: AgreeForm | AnswerForm | None = None,
+    form: AgreeForm | AccountForm | AnswerForm | None = None,
     problem: str = "",
     status: int = 200,
 ) -> HttpResponse:
-    closed = page.why_closed if journey.step in ("consent", "questions", "connect") else ""
+    closed = page.why_closed if journey.step in BEFORE_CARRIER else ""
     here = SAME_STEP.get(journey.step, journey.step)
     cards = journey.systems
     context: dict[str, Any] = {
@@ -103,10 +109,18 @@ def _step(
         "blocked": [c for c in cards if not c.enrollment_id and c.obstacle],
         "checking": bool(journey.grant and journey.grant.is_being_read),
     }
+    if journey.step == "account":
+        context["form"] = form or AccountForm(initial=_typed(journey))
     if journey.step == "questions":
         context["questions"] = _questions(me(request), page.program, form)
     template = "closed" if closed else journey.step
     return render(request, f"enrollments/join_{template}.html", context, status=status)
+
+
+def _typed(journey: Journey) -> dict[str, str]:
+    """What this person typed last, to be corrected."""
+    typed = journey.application
+    return {"account": typed.typed_account, "postal": typed.typed_postal} if typed else {}
 
 
 @homeowner_page
@@ -130,6 +144,47 @@ def join_agree(request: HttpRequest, slug: str) -> HttpResponse:
         )
     except Refused as no:
         return _step(request, page, journey, problem=str(no), status=422)
+    return redirect("join", slug=slug)
+
+
+@homeowner_page
+@require_POST
+def join_account(request: HttpRequest, slug: str) -> HttpResponse:
+    """The utility account. Whether it matched is seen by where the page leads, and nothing else."""
+    page = _page(slug)
+    user = me(request)
+    journey = queries.journey(user, page.program)
+    if journey.step != "account":  # pressed twice, or matched on another device
+        return redirect("join", slug=slug)
+    form = AccountForm(request.POST)
+    if not form.is_valid():
+        return _step(request, page, journey, form=form, status=422)
+    try:
+        operations.match_account(
+            user=user,
+            program=page.program,
+            account=form.cleaned_data["account"],
+            postal=form.cleaned_data["postal"],
+            actor=actor_of(request),
+            now=clock.now(),
+        )
+    except Refused as no:
+        form.add_error(no.field or None, str(no))
+        return _step(request, page, journey, form=form, status=422)
+    return redirect("join", slug=slug)
+
+
+@homeowner_page
+@require_POST
+def join_again(request: HttpRequest, slug: str) -> HttpResponse:
+    """Apply again, after the utility said no."""
+    page = _page(slug)
+    try:
+        operations.apply_again(
+            user=me(request), program=page.program, actor=actor_of(request), now=clock.now()
+        )
+    except Refused as no:
+        messages.error(request, str(no))
     return redirect("join", slug=slug)
 
 
@@ -243,60 +298,3 @@ def join_enroll(request: HttpRequest, slug: str) -> HttpResponse:
 def _choose_again(request: HttpRequest, page: ProgramPage, problem: str) -> HttpResponse:
     journey = queries.journey(me(request), page.program)
     return _step(request, page, journey, problem=problem, status=422)
-
-
-# --- the answer from Carrier ------------------------------------------------------------------
-@require_GET
-def connect_callback(request: HttpRequest) -> HttpResponse:
-    """Carrier sends the homeowner back here. The address holds a code: it is never cached and
-    never passed on to another site."""
-    response = _callback(request)
-    response["Referrer-Policy"] = "no-referrer"
-    response["Cache-Control"] = "no-store"
-    return response
-
-
-def _callback(request: HttpRequest) -> HttpResponse:
-    user = request.user
-    if not isinstance(user, User):
-        return _no_connection(request, None, "state", status=400)
-    attempt = operations.take_link_attempt(
-        user=user,
-        state=request.GET.get("state", ""),
-        session=request.session.session_key or "",
-        real_now=timezone.now(),
-    )
-    if attempt is None:
-        return _no_connection(request, None, "state", status=400)
-    error = request.GET.get("error")
-    if error == "access_denied":
-        return _no_connection(request, attempt.program, "denied", status=200)
-    code = request.GET.get("code", "")
-    if error is not None or not code:
-        # What Carrier wrote beside it is for developers, and anybody could have written it.
-        return _no_connection(request, attempt.program, "trouble", status=502)
-    try:
-        vendor_session.connect(
-            user=user,
-            code=code,
-            verifier=attempt.verifier,
-            actor=actor_of(request),
-            now=clock.now(),
-        )
-    except operations.LinkedElsewhere as no:
-        return _refused(request, attempt.program, "linked-elsewhere", str(no))
-    except Refused as no:
-        return _refused(request, attempt.program, no.code, str(no))
-    return redirect("join", slug=attempt.program.slug)
-
-
-def _refused(request: HttpRequest, to: Program, code: str, sentence: str) -> HttpResponse:
-    status = CALLBACK_STATUS.get(code, 502)
-    return _no_connection(request, to, code, status=status, sentence=sentence)
-
-
-def _no_connection(
-    request: HttpRequest, to: Program | None, what: str, *, status: int, sentence: str = ""
-) -> HttpResponse:
-    context = {"what": what, "program": to, "sentence": sentence}
-    return render(request, "enrollments/not_connected.html", context, status=status)

@@ -1,0 +1,140 @@
+"""Somebody at the utility decides about applications whose account did not match by itself."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db import transaction
+
+from base.refusal import Refused
+from enrollments.models import Application, Customer
+from enrollments.operations.applications import move
+from enrollments.operations.notices import tell
+from enrollments.queries.applications import is_taken, seen
+from enrollments.states import Acts, ApplicationState, Holdup, NoticeKind
+from people.operations import Actor
+
+LONGEST_REASON = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """One application somebody ticked, as it was shown to them (``queries.applications.seen``), and
+    the customer they found for it."""
+
+    application_id: int
+    seen: str
+    customer_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """How many were decided, and why the others were not: one sentence each."""
+
+    done: int
+    refused: tuple[str, ...]
+
+
+def decide(
+    *, act: str, choices: Sequence[Choice], reason: str = "", actor: Actor, now: datetime
+) -> Decided:
+    """``approve``, ``reject`` or ``ask`` for each of them; one that cannot be decided leaves the
+    others alone. Raises Refused, and decides nothing, when nothing was chosen, the role does not
+    allow it, or a reason is missing."""
+    if actor.user is None or not actor.user.may_serve:
+        raise Refused("Your role may not decide about applications.", code="role")
+    if not choices:
+        raise Refused("Tick at least one application.", field="application")
+    reason = " ".join(reason.split())
+    if act != "approve" and len(reason) < 10:
+        raise Refused("Write what the homeowner is to know, in a sentence.", field="reason")
+    if len(reason) > LONGEST_REASON:
+        raise Refused(f"Keep it below {LONGEST_REASON} characters.", field="reason")
+    done, refused = 0, []
+    for choice in choices:
+        try:
+            _ACTS[act](choice, reason, actor, now)
+            done += 1
+        except Refused as no:
+            refused.append(str(no))
+    return Decided(done, tuple(refused))
+
+
+def _held(choice: Choice) -> Application:
+    """The application, held until the end of the transaction. Raises Refused when it is not to be
+    decided, or not any more what was shown."""
+    held = Application.objects.select_for_update(of=("self",)).select_related("user", "program")
+    application = held.filter(pk=choice.application_id).first()
+    if application is None:
+        raise Refused("There is no such application.")
+    if application.who != Acts.UTILITY or seen(application) != choice.seen:
+        raise Refused(
+            f"{application.user.email}: something changed since you opened the page. Look again."
+        )
+    return application
+
+
+@transaction.atomic
+def _approve(choice: Choice, reason: str, actor: Actor, now: datetime) -> None:
+    application = _held(choice)
+    who = application.user.email
+    if choice.customer_id is None:
+        raise Refused(f"{who}: choose which customer it is.")
+    rows = Customer.objects.select_for_update(no_key=True)
+    customer = rows.filter(pk=choice.customer_id).first()
+    if customer is None:
+        raise Refused(f"{who}: there is no such customer.")
+    if is_taken(customer, by_others_than=application.user_id):
+        raise Refused(f"{who}: account {customer.account} belongs to somebody else's application.")
+    move(
+        application,
+        ApplicationState.APPLIED,
+        actor=actor,
+        now=now,
+        customer=customer,
+        typed_account="",
+        typed_postal="",
+    )
+    subject = f"application:{application.pk}"
+    tell(user=application.user, kind=NoticeKind.APPROVED, subject=subject, now=now)
+
+
+@transaction.atomic
+def _reject(choice: Choice, reason: str, actor: Actor, now: datetime) -> None:
+    application = _held(choice)
+    move(
+        application,
+        ApplicationState.REJECTED,
+        actor=actor,
+        now=now,
+        reason=reason,
+        typed_account="",
+        typed_postal="",
+    )
+    subject = f"application:{application.pk}"
+    tell(user=application.user, kind=NoticeKind.REJECTED, subject=subject, now=now)
+
+
+@transaction.atomic
+def _ask(choice: Choice, reason: str, actor: Actor, now: datetime) -> None:
+    """Back to the homeowner, who can correct the number."""
+    application = _held(choice)
+    move(
+        application,
+        ApplicationState.NEEDS_ACTION,
+        actor=actor,
+        now=now,
+        who=Acts.HOMEOWNER,
+        why=Holdup.ASKED,
+        reason=reason,
+    )
+    # It may be asked more than once.
+    subject = f"application:{application.pk}:{int(now.timestamp())}"
+    tell(user=application.user, kind=NoticeKind.ACTION_NEEDED, subject=subject, now=now)
+
+
+_ACTS: dict[str, Callable[[Choice, str, Actor, datetime], None]] = {
+    "approve": _approve,
+    "reject": _reject,
+    "ask": _ask,
+}

@@ -1,0 +1,225 @@
+"""Applications as the console shows them: how many stand where, and what waits for a decision."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from django.db.models import Count, Q, QuerySet
+
+from enrollments.models import Application, Customer, Program
+from enrollments.rules.matching import Match, match, normal_account, slips
+from enrollments.states import (
+    LIVE_APPLICATIONS,
+    Acts,
+    ApplicationState,
+    Holdup,
+)
+
+PAGE = 25
+RECENT = timedelta(days=30)
+# How many customers are shown beside what was typed.
+MOST_NEAR = 5
+
+
+# --- the funnel ---------------------------------------------------------------------------------
+@dataclass(slots=True)
+class Funnel:
+    """Applications of one program, or of all: where they stand now."""
+
+    program: str
+    slug: str = ""
+    begun: int = 0
+    applied: int = 0
+    homeowner: int = 0
+    utility: int = 0
+    carrier: int = 0
+    active: int = 0
+    rejected: int = 0
+    withdrawn: int = 0
+
+    def add(self, place: str, number: int) -> None:
+        self.begun += number
+        setattr(self, place, getattr(self, place) + number)
+
+
+def funnel(*, since: datetime | None = None) -> list[Funnel]:
+    """One line a program, those of all programs together last; ``since`` counts the applications
+    that were begun then or later."""
+    found = Application.objects.all()
+    if since:
+        found = found.filter(applied_at__gte=since)
+    groups = found.values("program", "state", "who").annotate(number=Count("id")).order_by()
+    programs = {one.pk: one for one in Program.objects.order_by("name")}
+    lines = {pk: Funnel(one.name, one.slug) for pk, one in programs.items()}
+    total = Funnel("All programs")
+    for group in groups:
+        place = (group["who"] or group["state"]).lower()
+        lines[group["program"]].add(place, group["number"])
+        total.add(place, group["number"])
+    return [*lines.values(), total]
+
+
+def waiting_for_us() -> int:
+    """How many applications somebody at the utility must decide."""
+    return Application.objects.filter(state=ApplicationState.NEEDS_ACTION, who=Acts.UTILITY).count()
+
+
+# --- the queue ----------------------------------------------------------------------------------
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A customer near to what was typed. ``taken``: somebody else's application has it."""
+
+    id: int
+    account: str
+    postal_code: str
+    name: str
+    street: str
+    city: str
+    email: str
+    match: Match
+    has_same_email: bool
+    taken: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One application as somebody at the utility sees it."""
+
+    id: int
+    email: str
+    program: str
+    state: ApplicationState
+    who: Acts | None
+    why: Holdup | None
+    reason: str
+    account: str
+    typed_account: str
+    typed_postal: str
+    applied_at: datetime
+    changed_at: datetime
+    seen: str
+    near: tuple[Candidate, ...] = field(default=())
+
+    @property
+    def is_to_decide(self) -> bool:
+        return self.who == Acts.UTILITY
+
+
+def seen(application: Application) -> str:
+    """Names an application as it is now: a decision about an earlier one is refused."""
+    return application.changed_at.isoformat()
+
+
+def find(
+    *,
+    state: str = "",
+    who: str = "",
+    program: str = "",
+    text: str = "",
+    after: int = 0,
+    limit: int = PAGE,
+) -> tuple[list[Row], int]:
+    """A page of applications, longest waiting first, and the id to go on ``after`` (0: no more)."""
+    found: QuerySet[Application] = Application.objects.filter(id__gt=after)
+    if state in ApplicationState.values:
+        found = found.filter(state=state)
+    if who in Acts.values:
+        found = found.filter(who=who)
+    if program:
+        found = found.filter(program__slug=program)
+    if text:
+        found = _about(found, text)
+    rows = list(found.select_related("user", "program", "customer").order_by("id")[: limit + 1])
+    shown = rows[:limit]
+    return _rows(shown), shown[-1].pk if len(rows) > limit else 0
+
+
+def _about(found: QuerySet[Application], text: str) -> QuerySet[Application]:
+    account = normal_account(text)
+    wanted = Q(user__email__icontains=text)
+    if account:
+        wanted |= Q(typed_account=account) | Q(customer__account=account)
+    return found.filter(wanted)
+
+
+def _rows(applications: Sequence[Application]) -> list[Row]:
+    near = _near([one for one in applications if one.who == Acts.UTILITY])
+    return [
+        Row(
+            id=one.pk,
+            email=one.user.email,
+            program=one.program.name,
+            state=ApplicationState(one.state),
+            who=Acts(one.who) if one.who else None,
+            why=Holdup(one.why) if one.why else None,
+            reason=one.reason,
+            account=one.customer.account if one.customer else "",
+            typed_account=one.typed_account,
+            typed_postal=one.typed_postal,
+            applied_at=one.applied_at,
+            changed_at=one.changed_at,
+            seen=seen(one),
+            near=tuple(near[one.pk]),
+        )
+        for one in applications
+    ]
+
+
+def _near(applications: Iterable[Application]) -> dict[int, list[Candidate]]:
+    """The customers nearest to what each of them typed, the best first; two questions for all."""
+    meant = {one.pk: {one.typed_account} | slips(one.typed_account) for one in applications}
+    wanted = set().union(*meant.values())
+    customers = {one.account: one for one in Customer.objects.filter(account__in=wanted)}
+    users = _taken_by([one.pk for one in customers.values()])
+    near: dict[int, list[Candidate]] = defaultdict(list)
+    for one in applications:
+        found = [customers[account] for account in meant[one.pk] & customers.keys()]
+        candidates = [_candidate(customer, one, users[customer.pk]) for customer in found]
+        order = list(Match)
+        near[one.pk] = sorted(
+            (one for one in candidates if one.match != Match.NONE),
+            key=lambda one: (order.index(one.match), one.account),
+        )[:MOST_NEAR]
+    return near
+
+
+def _taken_by(customers: Sequence[int]) -> dict[int, set[int]]:
+    """Customer id -> the people whose live applications have this account."""
+    users: dict[int, set[int]] = defaultdict(set)
+    taken = Application.objects.filter(customer__in=customers, state__in=LIVE_APPLICATIONS)
+    for customer, user in taken.values_list("customer", "user"):
+        users[customer].add(user)
+    return users
+
+
+def _candidate(customer: Customer, application: Application, users: set[int]) -> Candidate:
+    return Candidate(
+        id=customer.pk,
+        account=customer.account,
+        postal_code=customer.postal_code,
+        name=customer.name,
+        street=customer.street,
+        city=customer.city,
+        email=masked(customer.email),
+        match=match(
+            account=customer.account,
+            postal=customer.postal_code,
+            typed_account=application.typed_account,
+            typed_postal=application.typed_postal,
+        ),
+        has_same_email=customer.email == application.user.email,
+        taken=bool(users - {application.user_id}),
+    )
+
+
+def masked(email: str) -> str:
+    """``h…@home.example``: enough to recognise, not enough to write to."""
+    name, at, host = email.partition("@")
+    return f"{name[:1]}…@{host}" if at else ""
+
+
+def is_taken(customer: Customer, *, by_others_than: int) -> bool:
+    """Has the live application of another person this account?"""
+    taken = Application.objects.filter(customer=customer, state__in=LIVE_APPLICATIONS)
+    return taken.exclude(user_id=by_others_than).exists()

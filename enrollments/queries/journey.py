@@ -1,0 +1,80 @@
+"""Where a homeowner stands on the way into a program."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from enrollments.models import Application, CarrierGrant, Program, System
+from enrollments.queries.homes import SystemCard, agreed, cards, fits, grants_of
+from enrollments.states import ApplicationState, GrantState
+from people.models import User
+
+
+@dataclass(frozen=True, slots=True)
+class Journey:
+    """Where a homeowner stands on the way into a program; every device continues here.
+
+    ``step`` is one of consent · account · rejected · questions · connect · relink · reading ·
+    choose · done.
+    """
+
+    step: str
+    grant: CarrierGrant | None
+    systems: tuple[SystemCard, ...]
+    application: Application | None
+
+
+def journey(user: User, program: Program) -> Journey:
+    grant = grants_of(user).order_by("-linked_at").first()
+    systems = tuple(cards(System.objects.filter(grant=grant))) if grant else ()
+    application = latest_application(user, program)
+    return Journey(_step(user, program, grant, systems, application), grant, systems, application)
+
+
+def _step(
+    user: User,
+    program: Program,
+    grant: CarrierGrant | None,
+    systems: Sequence[SystemCard],
+    application: Application | None,
+) -> str:
+    if any(card.enrollment_id and card.program_name == program.name for card in systems):
+        return "done"
+    if application and application.state == ApplicationState.REJECTED:
+        return "rejected"
+    if agreed(user, program) is None:
+        return "consent"
+    if _account_is_missing(program, application):
+        return "account"
+    if not fits(user, program):
+        return "questions"
+    if grant is None:
+        return "connect"
+    if grant.state == GrantState.NEEDS_RELINK:
+        return "relink"
+    return "choose" if grant.synced_at else "reading"
+
+
+def latest_application(user: User, program: Program) -> Application | None:
+    """The newest one, however it ended; earlier ones are history."""
+    return Application.objects.filter(user=user, program=program).order_by("-id").first()
+
+
+def _account_is_missing(program: Program, application: Application | None) -> bool:
+    """Whoever joined before the program asked for an account is not asked for one."""
+    if not program.needs_account:
+        return False
+    if application is None:
+        return True
+    return application.customer_id is None and application.state != ApplicationState.ACTIVE
+
+
+def not_yet(user: User, program: Program) -> str:
+    """A sentence on what comes before Carrier and the systems; empty when nothing does."""
+    application = latest_application(user, program)
+    if application and application.state == ApplicationState.REJECTED:
+        return "Your application was turned down. Please apply again first."
+    if agreed(user, program) is None:
+        return "Please read and agree to the program terms first."
+    if _account_is_missing(program, application):
+        return "Please tell us your utility account first."
+    return ""

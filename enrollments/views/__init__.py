@@ -1,0 +1,1 @@
+"""Pages. ``joining``: the way into a program. ``applications``, ``customers``: the console's."""

@@ -1,0 +1,102 @@
+"""Applications, for the utility: how many stand where, and what waits for a decision."""
+
+from typing import Any
+from urllib.parse import urlencode
+
+from django.conf import settings
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_http_methods
+
+from base import clock
+from base.refusal import Refused
+from enrollments import operations
+from enrollments.forms import DecisionForm
+from enrollments.queries import applications as query
+from enrollments.states import Acts, ApplicationState
+from people.access import actor_of, console_page, me
+
+DONE = {
+    "approve": ("approved", "The homeowner goes on, and is told by mail."),
+    "reject": ("rejected", "The homeowner reads why, on the page and by mail."),
+    "ask": ("sent back", "The homeowner is asked to check the number, on the page and by mail."),
+}
+
+
+@console_page
+@require_http_methods(["GET", "HEAD", "POST"])
+def console_applications(request: HttpRequest) -> HttpResponse:
+    """GET lists; POST decides about those that were ticked."""
+    return _decide(request) if request.method == "POST" else _page(request)
+
+
+def _page(
+    request: HttpRequest, *, form: DecisionForm | None = None, status: int = 200
+) -> HttpResponse:
+    """Everybody sees the figures; who applied, only those who may act for a home."""
+    asked: dict[str, Any] = _asked(request)
+    recent = request.GET.get("since") != "all"
+    context: dict[str, Any] = {
+        "lines": query.funnel(since=clock.now() - query.RECENT if recent else None),
+        "recent": recent,
+        "zone": settings.UTILITY_TIME_ZONE,
+        "form": form,
+    }
+    if me(request).may_serve:
+        after = request.GET.get("after", "")
+        number = int(after) if after.isdecimal() and len(after) < 18 else 0
+        rows, further = query.find(**asked, after=number)
+        context |= {
+            "rows": rows,
+            "to_decide": any(row.is_to_decide for row in rows),
+            "further": further,
+            "is_first_page": not number,
+            "asked": asked,
+            "query": urlencode(asked | {"since": "" if recent else "all"}),
+            "is_filtered": any(asked.values()),
+            "states": [(one.value, one.label) for one in ApplicationState],
+            "acts": [(one.value, one.label) for one in Acts],
+            "chosen": form.ticked() if form else [],
+        }
+    return render(request, "console/applications.html", context, status=status)
+
+
+def _asked(request: HttpRequest) -> dict[str, str]:
+    """The filter. Without one, what waits for the utility."""
+    given = {
+        name: request.GET.get(name, "").replace("\0", "").strip()[:100]
+        for name in ("state", "who", "program")
+    }
+    text = request.GET.get("q", "").replace("\0", "").strip()[:100]
+    if "who" not in request.GET and not any(given.values()) and not text:
+        given["who"] = str(Acts.UTILITY)
+    return given | {"text": text}
+
+
+def _decide(request: HttpRequest) -> HttpResponse:
+    """One decision about all that were ticked; then back to the same page of the list."""
+    if not me(request).may_serve:
+        raise PermissionDenied
+    form = DecisionForm(request.POST)
+    if not form.is_valid():
+        return _page(request, form=form, status=422)
+    act = form.cleaned_data["act"]
+    try:
+        decided = operations.decide(
+            act=act,
+            choices=form.choices(),
+            reason=form.cleaned_data["reason"],
+            actor=actor_of(request),
+            now=clock.now(),
+        )
+    except Refused as no:
+        form.add_error(no.field if no.field in form.fields else None, str(no))
+        return _page(request, form=form, status=422)
+    word, what = DONE[act]
+    if decided.done:
+        messages.success(request, f"{decided.done} {word}. {what}")
+    for sentence in decided.refused:
+        messages.warning(request, f"Not {word}: {sentence}")
+    return redirect(request.get_full_path())
