@@ -24,8 +24,8 @@ MAY_MANAGE = frozenset({Role.ADMIN})
 
 # What a role may do, for whoever chooses one.
 ROLE_SENTENCES = {
-    Role.VIEWER: "Sees the console, but neither customers nor who applied; changes nothing.",
-    Role.CUSTOMER_SERVICE: "Also acts for one home, when its owner asks, and decides about applications.",
+    Role.VIEWER: "Sees the console, but no customers and not who applied; changes nothing.",
+    Role.CUSTOMER_SERVICE: "Also acts for a home whose owner asks, and decides about applications.",
     Role.OPERATOR: "Also plans, sends and cancels events, and stops all sending.",
     Role.APPROVER: "Also approves events that somebody else planned.",
     Role.ADMIN: "Also invites people and decides what each may do; has the back office.",
