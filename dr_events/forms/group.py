@@ -5,16 +5,30 @@ from typing import Any
 
 from django import forms
 
+from enrollments.models import RULE_FIELDS
+
+
+class Words(forms.CharField):
+    """Values separated by commas; ``cleaned`` is a list, each once."""
+
+    def __init__(self, *, label: str, help_text: str) -> None:
+        super().__init__(label=label, help_text=help_text, required=False)
+
+    def prepare_value(self, value: Any) -> Any:
+        return ", ".join(value) if isinstance(value, list | tuple) else value
+
+    def to_python(self, value: Any) -> list[str]:  # type: ignore[override]
+        words = (value or "").replace(";", ",").split(",")
+        return list(dict.fromkeys(word.strip()[:60] for word in words if word.strip()))
+
 
 class GroupForm(forms.Form):
-    """A group's name and rule. ``cleaned_data`` is what operations.make_group takes."""
+    """A group's name and rule."""
 
     name = forms.CharField(label="Name", max_length=60)
-    postal_codes = forms.CharField(
-        label="By postal code",
-        required=False,
-        help_text="Separated by commas. Empty: any.",
-    )
+    postal_codes = Words(label="By postal code", help_text="Separated by commas. Empty: any.")
+    feeders = Words(label="By feeder", help_text="As in the customer list. Empty: any.")
+    substations = Words(label="By substation", help_text="As in the customer list. Empty: any.")
     outdoor_types = forms.MultipleChoiceField(
         label="By outdoor unit",
         required=False,
@@ -27,12 +41,13 @@ class GroupForm(forms.Form):
         self.fields["outdoor_types"].choices = [(kind, kind) for kind in kinds]  # type: ignore[attr-defined]
         describe(self)
 
-    def clean_postal_codes(self) -> list[str]:
-        codes = self.cleaned_data["postal_codes"].replace(";", ",").split(",")
-        return list(dict.fromkeys(code.strip() for code in codes if code.strip()))
-
     def clean_name(self) -> str:
         return " ".join(self.cleaned_data["name"].split())
+
+    def wish(self) -> dict[str, Any]:
+        """What operations.make_group takes. Only after ``is_valid``."""
+        rule = {field: self.cleaned_data[field] for field in RULE_FIELDS}
+        return {"name": self.cleaned_data["name"], "rule": rule}
 
 
 class MembersForm(forms.Form):

@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 from django.db import connection
 
-from enrollments.models import Enrollment, Group, Membership, Program
+from enrollments.models import RULE_FIELDS, Enrollment, Group, Membership, Program
 from enrollments.states import LIVE_ENROLLMENTS
 
 # The systems of ``groups`` (ids) on ``day``: by rule, and by hand.
@@ -17,9 +17,15 @@ BY_RULE = """
     JOIN enrollments_system s ON s.id = e.system_id
     JOIN enrollments_location l ON l.id = s.location_id
     WHERE g.id = ANY (%(groups)s::bigint[])
-      AND cardinality(g.postal_codes) + cardinality(g.outdoor_types) > 0
+      AND cardinality(g.postal_codes || g.outdoor_types || g.feeders || g.substations) > 0
       AND (cardinality(g.postal_codes) = 0 OR l.postal = ANY (g.postal_codes))
       AND (cardinality(g.outdoor_types) = 0 OR s.outdoor_type = ANY (g.outdoor_types))
+      AND (cardinality(g.feeders || g.substations) = 0 OR EXISTS (
+          SELECT 1 FROM enrollments_application a
+          JOIN enrollments_customer c ON c.id = a.customer_id
+          WHERE a.user_id = e.user_id AND a.program_id = e.program_id AND a.state = 'ACTIVE'
+            AND (cardinality(g.feeders) = 0 OR c.feeder = ANY (g.feeders))
+            AND (cardinality(g.substations) = 0 OR c.substation = ANY (g.substations))))
 """
 BY_HAND = """
     SELECT m.system_id FROM enrollments_membership m
@@ -30,6 +36,11 @@ BY_HAND = """
       AND m.since <= %(day)s AND (m.until IS NULL OR m.until >= %(day)s)
 """
 MEMBERS = f"{BY_RULE} UNION {BY_HAND}"
+
+
+_RULE_NAMES = dict(
+    zip(RULE_FIELDS, ("postal code", "feeder", "substation", "outdoor unit"), strict=True)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +57,8 @@ class GroupPage:
     @property
     def rule(self) -> str:
         """The rule as a sentence, empty without one."""
-        parts = []
-        if self.group.postal_codes:
-            parts.append(f"postal code {' or '.join(self.group.postal_codes)}")
-        if self.group.outdoor_types:
-            parts.append(f"outdoor unit {' or '.join(self.group.outdoor_types)}")
+        found = {name: getattr(self.group, field) for field, name in _RULE_NAMES.items()}
+        parts = [f"{name} {' or '.join(values)}" for name, values in found.items() if values]
         return ", and ".join(parts)
 
 

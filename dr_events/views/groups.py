@@ -15,7 +15,7 @@ from dr_events.queries import groups as query
 from dr_events.queries import programs
 from dr_events.views.events import number
 from enrollments import operations
-from enrollments.models import Group
+from enrollments.models import RULE_FIELDS, Group
 from people.access import actor_of, console_page, me, operator_act
 
 
@@ -33,7 +33,7 @@ def groups(request: HttpRequest, slug: str) -> HttpResponse:
         if form.is_valid():
             try:
                 made = operations.make_group(
-                    program=program, **form.cleaned_data, actor=actor_of(request), now=clock.now()
+                    program=program, **form.wish(), actor=actor_of(request), now=clock.now()
                 )
             except Refused as refused:
                 form.add_error(refused.field or None, str(refused))
@@ -55,11 +55,7 @@ def _whole(request: HttpRequest, group: Group, **forms: Any) -> HttpResponse:
     now = clock.now()
     page = query.page(group, now=now, after=number(request.GET.get("after", "")))
     kinds = sorted({*query.outdoor_types(group.program), *group.outdoor_types})
-    first = {
-        "name": group.name,
-        "postal_codes": ", ".join(group.postal_codes),
-        "outdoor_types": group.outdoor_types,
-    }
+    first = {field: getattr(group, field) for field in ("name", *RULE_FIELDS)}
     context = {
         "page": page,
         "group": group,
@@ -89,7 +85,7 @@ def group_change(request: HttpRequest, group_id: int) -> HttpResponse:
             operations.change_group(
                 group_id=group_id,
                 seen=number(request.POST.get("seen", "")),
-                **form.cleaned_data,
+                **form.wish(),
                 actor=actor_of(request),
                 now=clock.now(),
             )

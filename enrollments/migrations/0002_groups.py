@@ -40,6 +40,24 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 (
+                    "feeders",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.CharField(max_length=60),
+                        blank=True,
+                        default=list,
+                        size=None,
+                    ),
+                ),
+                (
+                    "substations",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.CharField(max_length=60),
+                        blank=True,
+                        default=list,
+                        size=None,
+                    ),
+                ),
+                (
                     "version",
                     models.PositiveIntegerField(default=1, help_text="For optimistic locking."),
                 ),

@@ -4,7 +4,7 @@ utility's own list. ``applications``: the way into a program."""
 
 from enrollments.models.applications import Application
 from enrollments.models.customers import Customer, CustomerImport
-from enrollments.models.groups import Group, Membership
+from enrollments.models.groups import RULE_FIELDS, Group, Membership
 from enrollments.models.homes import (
     CarrierGrant,
     Consent,
@@ -22,6 +22,7 @@ from enrollments.models.notices import MailLink, MailServer, MailStop, Notice, N
 from enrollments.models.questions import Answer, Question
 
 __all__ = [
+    "RULE_FIELDS",
     "Answer",
     "Application",
     "CarrierGrant",

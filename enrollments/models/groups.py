@@ -21,6 +21,9 @@ class Group(models.Model):
     name = models.CharField(max_length=60)
     postal_codes = ArrayField(models.CharField(max_length=20), default=list, blank=True)
     outdoor_types = ArrayField(models.CharField(max_length=60), default=list, blank=True)
+    # Of the customer whose account the home was matched with.
+    feeders = ArrayField(models.CharField(max_length=60), default=list, blank=True)
+    substations = ArrayField(models.CharField(max_length=60), default=list, blank=True)
     version = models.PositiveIntegerField(default=1, help_text="For optimistic locking.")
     retired_at = models.DateTimeField(null=True, help_text="Not offered for new events since.")
 
@@ -37,6 +40,10 @@ class Group(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+# The lists a rule is made of.
+RULE_FIELDS = ("postal_codes", "feeders", "substations", "outdoor_types")
 
 
 class Membership(models.Model):

@@ -1,13 +1,14 @@
 """Groups are made, changed, filled by hand and retired."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.db import IntegrityError, transaction
 
 from base.refusal import Refused
-from enrollments.models import Enrollment, Group, Membership, Program
+from enrollments.models import RULE_FIELDS, Enrollment, Group, Membership, Program
 from enrollments.states import LIVE_ENROLLMENTS
 from people.operations import Actor, record
 
@@ -20,23 +21,22 @@ def make_group(
     *,
     program: Program,
     name: str,
-    postal_codes: Sequence[str],
-    outdoor_types: Sequence[str],
+    rule: Mapping[str, Sequence[str]],
     actor: Actor,
     now: datetime,
 ) -> Group:
-    """A new group. Raises Refused when the program has one of that name."""
-    rule = {"postal_codes": list(postal_codes), "outdoor_types": list(outdoor_types)}
+    """A new group; ``rule`` has the lists of RULE_FIELDS. Raises Refused when the program has one
+    of that name."""
     try:
         with transaction.atomic():
-            group: Group = Group.objects.create(program=program, name=name, **rule)
+            group: Group = Group.objects.create(program=program, name=name, **_lists(rule))
             record(
                 actor=actor,
                 verb="make-group",
                 subject=f"group:{group.pk}",
                 now=now,
                 name=name,
-                rule=rule,
+                rule=_lists(rule),
             )
     except IntegrityError:
         raise _name_taken() from None
@@ -48,18 +48,13 @@ def change_group(
     group_id: int,
     seen: int,
     name: str,
-    postal_codes: Sequence[str],
-    outdoor_types: Sequence[str],
+    rule: Mapping[str, Sequence[str]],
     actor: Actor,
     now: datetime,
 ) -> None:
     """Change its name and rule; ``seen`` is the version the form showed. Events that are planned
     keep the homes they were planned with. Raises Refused."""
-    values = {
-        "name": name,
-        "postal_codes": list(postal_codes),
-        "outdoor_types": list(outdoor_types),
-    }
+    values: dict[str, Any] = {"name": name} | _lists(rule)
     try:
         with transaction.atomic():
             before = Group.objects.select_for_update().get(id=group_id)
@@ -82,6 +77,10 @@ def change_group(
             )
     except IntegrityError:
         raise _name_taken() from None
+
+
+def _lists(rule: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
+    return {field: list(rule.get(field, ())) for field in RULE_FIELDS}
 
 
 def _name_taken() -> Refused:

@@ -11,11 +11,21 @@ from django.urls import reverse
 from base import clock
 from base.refusal import Refused
 from dr_events import operations, queries
+from dr_events.dispatch import submit
 from dr_events.models import Dispatch, Event
 from dr_events.queries import groups as query
 from enrollments import operations as homes
-from enrollments.models import Enrollment, Group, Location, Membership, Program, System
-from enrollments.states import EnrollmentState
+from enrollments.models import (
+    Application,
+    Customer,
+    Enrollment,
+    Group,
+    Location,
+    Membership,
+    Program,
+    System,
+)
+from enrollments.states import ApplicationState, EnrollmentState
 from people.models import ActivityEntry
 from people.operations import Actor
 from people.states import Role
@@ -49,8 +59,7 @@ def serials() -> list[str]:
 
 
 def group(of: Program, name: str = "North", **rule: list[str]) -> Group:
-    whole: dict[str, Any] = {"postal_codes": [], "outdoor_types": []} | rule
-    return homes.make_group(program=of, name=name, **whole, actor=OLGA, now=cast.MORNING)
+    return homes.make_group(program=of, name=name, rule=rule, actor=OLGA, now=cast.MORNING)
 
 
 def put_in(to: Group, *whom: str, since: date = TODAY, until: date | None = None) -> int:
@@ -79,6 +88,41 @@ def test_a_rule_holds_when_every_list_of_it_does(
     summer: Program, rule: dict[str, Any], which: list[int]
 ) -> None:
     assert targeted(summer, group(summer, **rule)) == [serials()[n] for n in which]
+
+
+@pytest.mark.parametrize(
+    ("rule", "which"),
+    [
+        ({"feeders": ["F1"]}, [0]),
+        ({"substations": ["Oak"]}, [0, 1]),
+        ({"feeders": ["F1", "F2"], "substations": ["Oak"]}, [0, 1]),
+        ({"feeders": ["F3"], "substations": ["Oak"]}, []),
+        ({"substations": ["Oak"], "outdoor_types": ["ac"]}, [1]),
+    ],
+)
+def test_a_part_of_the_grid_is_where_the_matched_account_is(
+    summer: Program, rule: dict[str, Any], which: list[int]
+) -> None:
+    """The third home's account is on another feeder, the fourth was matched with none."""
+    for number, (feeder, substation) in enumerate((("F1", "Oak"), ("F2", "Oak"), ("F3", "Elm"))):
+        owner = Enrollment.objects.get(system__serial=serials()[number]).user
+        account = Customer.objects.create(
+            account=f"4711{number}", name="A", street="1 Oak St", city="Springfield",
+            postal_code="62701", feeder=feeder, substation=substation, changed_at=cast.MORNING,
+        )  # fmt: skip
+        Application.objects.create(
+            user=owner, program=summer, state=ApplicationState.ACTIVE, customer=account,
+            applied_at=cast.MORNING, changed_at=cast.MORNING,
+        )  # fmt: skip
+    event = operations.draft(
+        program=summer, wish=cast.wish(groups=(group(summer, **rule).pk,)), actor=OLGA,
+        now=cast.MORNING,
+    )  # fmt: skip
+    assert queries.candidates.preview(event).targeted == len(which)
+    if which:
+        submit(event_id=event.pk, actor=OLGA, now=cast.MORNING)
+        planned = Dispatch.objects.filter(event=event).values_list("system__serial", flat=True)
+        assert sorted(planned) == [serials()[n] for n in which]
 
 
 def test_by_hand_and_by_rule_count_once(summer: Program) -> None:
@@ -141,7 +185,7 @@ def test_a_planned_event_keeps_its_homes_when_the_group_changes(summer: Program)
     north = group(summer, postal_codes=["62702"])
     event = cast.scheduled(summer, groups=(north.pk,))
     homes.change_group(
-        group_id=north.pk, seen=1, name="North", postal_codes=["62701"], outdoor_types=[],
+        group_id=north.pk, seen=1, name="North", rule={"postal_codes": ["62701"]},
         actor=OLGA, now=cast.MORNING,
     )  # fmt: skip
     rows = Dispatch.objects.filter(event=event, delivery="PLANNED")
@@ -187,13 +231,12 @@ def test_a_stale_form_changes_nothing(summer: Program) -> None:
     north = group(summer, postal_codes=["62702"])
     values: dict[str, Any] = {
         "group_id": north.pk,
-        "outdoor_types": [],
         "actor": OLGA,
         "now": cast.MORNING,
     }
-    homes.change_group(seen=1, name="North", postal_codes=["62701"], **values)
+    homes.change_group(seen=1, name="North", rule={"postal_codes": ["62701"]}, **values)
     with pytest.raises(Refused, match="meanwhile; nothing was saved"):
-        homes.change_group(seen=1, name="South", postal_codes=[], **values)
+        homes.change_group(seen=1, name="South", rule={}, **values)
     north.refresh_from_db()
     assert (north.name, north.postal_codes, north.version) == ("North", ["62701"], 2)
 
