@@ -77,6 +77,17 @@ def degrees_delta(value: Number | None, unit: str = "F") -> str:
     return f"{_number(shown)}\N{NO-BREAK SPACE}°{'C' if unit == 'C' else 'F'}"
 
 
+@register.filter
+def kilowatts(value: float) -> str:
+    """Power given in kW, as precise as an estimate is: ``0.4 kW``, ``12 kW``, ``1.2 MW``."""
+    amount, unit = (value / 1000, "MW") if value >= 1000 else (value, "kW")
+    return (
+        f"{amount:.1f}\N{NO-BREAK SPACE}{unit}"
+        if amount < 10
+        else f"{amount:,.0f}\N{NO-BREAK SPACE}{unit}"
+    )
+
+
 @register.simple_tag
 def badge(choice: ColoredChoices | None) -> str:
     """The word of a choice in its color. Give a member of the choices, not its bare value."""

@@ -245,6 +245,7 @@ class Usual:
 
     events: int
     opted_out_percent: float
+    took_part_percent: float
 
 
 def usual(event: Event) -> Usual | None:
@@ -256,4 +257,8 @@ def usual(event: Event) -> Usual | None:
     targeted = sum(rows.targeted for rows in earlier)
     if not targeted:
         return None
-    return Usual(len(earlier), 100 * sum(rows.opted_out for rows in earlier) / targeted)
+    return Usual(
+        len(earlier),
+        100 * sum(rows.opted_out for rows in earlier) / targeted,
+        100 * sum(rows.participating for rows in earlier) / targeted,
+    )

@@ -18,6 +18,7 @@ from dr_events import dispatch, operations
 from dr_events.forms import EventForm, suggestion
 from dr_events.models import Event
 from dr_events.queries import candidates, pages, programs
+from dr_events.rules.expected import Expected, expected
 from dr_events.rules.limits import words
 from dr_events.states import EventState
 from enrollments.models import Program
@@ -176,11 +177,16 @@ class Shown:
     wish: operations.Draft
     program: Program
     who: candidates.Preview | None
+    usual: pages.Usual | None
     send_at: datetime
 
     @property
     def length(self) -> str:
         return words(self.wish.ends_at - self.wish.starts_at)
+
+    @property
+    def expected(self) -> Expected | None:
+        return expected(self.who.targeted) if self.who and self.who.targeted else None
 
     @property
     def notice(self) -> str:
@@ -202,8 +208,9 @@ def _preview(form: EventForm) -> Shown | None:
     except operations.Invalid as invalid:
         form.refuse(invalid.problems)
     send_at = max(now, wish.starts_at - timedelta(minutes=program.send_lead_minutes))
-    who = None if form.errors else candidates.preview(operations.unsaved(program, wish))
-    return Shown(wish, program, who, send_at)
+    planned = operations.unsaved(program, wish)
+    who = None if form.errors else candidates.preview(planned)
+    return Shown(wish, program, who, pages.usual(planned), send_at)
 
 
 def _initial(request: HttpRequest, offered: list[Program]) -> dict[str, Any]:

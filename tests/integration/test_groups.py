@@ -296,6 +296,10 @@ def test_from_the_empty_page_to_an_event_for_the_group(desk: Client, summer: Pro
     }  # fmt: skip
     preview = desk.post(reverse("event_preview"), wish).content.decode()
     assert "of 2 enrolled systems would get it" in preview
+    assert (
+        "0.3\N{NO-BREAK SPACE}kW to 0.7\N{NO-BREAK SPACE}kW</strong> less while it lasts" in preview
+    )
+    assert "<strong>an estimate</strong>" in preview
     desk.post(reverse("event_new"), wish)
     event = Event.objects.get()
     assert event.groups == [north.pk]
