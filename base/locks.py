@@ -17,3 +17,4 @@ class LockSpace(IntEnum):
     PACE = 0x10 << 56  # a share of Carrier's limits, and who wishes for how many
     TALLY = 0x11 << 56  # one request counts an event's final figures
     MAILER = 0x12 << 56  # one process sends mail
+    CUSTOMERS = 0x13 << 56  # one process writes a list of customers

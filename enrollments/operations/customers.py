@@ -16,6 +16,7 @@ from django.db import connection, transaction
 from django.db.models import F
 
 from base import bell
+from base.locks import LockSpace
 from base.refusal import Refused
 from enrollments.models import CustomerImport
 from enrollments.rules.customers import (
@@ -34,7 +35,6 @@ LEASE = timedelta(seconds=180)
 MOST_TRIES = 3
 MOST_FAULTS = 1000
 SAY_EVERY = 5000
-_WRITER = 0x11 << 56
 
 Progress = Callable[[int, int], object]  # customers read, bytes read
 
@@ -93,7 +93,7 @@ def write(body: bytes, *, actor: Actor, subject: str, now: datetime) -> Tally:
     """Write a list without faults, all of it or nothing. Raises Refused, and writes nothing, while
     another list is being written."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [_WRITER])
+        cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [LockSpace.CUSTOMERS])
         if not cursor.fetchone()[0]:
             raise Refused("Another list is being written. Try again in a minute.", code="busy")
         tally = _stage(cursor, body)

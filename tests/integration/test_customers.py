@@ -10,6 +10,7 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 from django.utils import timezone
 
+from base.locks import LockSpace
 from base.refusal import Refused
 from dr_events.tasks import due
 from enrollments import operations, tasks
@@ -228,7 +229,7 @@ def test_two_lists_are_not_written_at_once() -> None:
     other = connection.copy()
     try:
         with other.cursor() as cursor:
-            cursor.execute("SELECT pg_advisory_lock(%s)", [customers._WRITER])
+            cursor.execute("SELECT pg_advisory_lock(%s)", [LockSpace.CUSTOMERS])
         made = work(made)
         assert (made.state, made.lease_until, everybody()) == (ImportState.WRITING, None, [])
     finally:
