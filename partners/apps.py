@@ -1,4 +1,7 @@
+from typing import Any
+
 from django.apps import AppConfig
+from django.db import DEFAULT_DB_ALIAS
 
 
 class PartnersConfig(AppConfig):
@@ -7,6 +10,7 @@ class PartnersConfig(AppConfig):
 
     def ready(self) -> None:
         from allauth.idp.oidc.models import Client
+        from django.db.models.signals import post_migrate
 
         from dr_events import tasks
         from partners.operations.clients import check_secret
@@ -16,3 +20,16 @@ class PartnersConfig(AppConfig):
         # provider has no hook for that.
         Client.check_secret = check_secret
         tasks.others_due.append(due)
+        post_migrate.connect(follow_the_tables, sender=self)
+
+
+def follow_the_tables(*, plan: Any = (), using: str = DEFAULT_DB_ALIAS, **_: Any) -> None:
+    """Tables changed, so the practice world is built anew. ``plan`` is empty when nothing was
+    migrated; going back to before there was a practice world leaves it alone."""
+    from django.db import connections
+
+    from partners.operations import world
+
+    known = connections[using].introspection.table_names() if plan else []
+    if set(world.tables()) <= set(known):
+        world.build()

@@ -64,6 +64,7 @@ class PartnerAuthentication(BaseAuthentication):
             token.client_id,
             frozenset(token.get_scopes()),
             settings.PARTNER_REQUESTS_PER_MINUTE if limit is None else limit,
+            is_practice=bool(own and own.is_practice),
         )
         return asking, token
 

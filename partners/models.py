@@ -9,7 +9,7 @@ from django.db import models
 from django.db.models import Q
 
 from base.moves import MoveQuerySet
-from partners.states import HOOK_MOVES, POST_MOVES, Happened, HookState, PostState
+from partners.states import HOOK_MOVES, POST_MOVES, Happened, HookState, PostState, Scenario
 
 
 class PartnerClient(models.Model):
@@ -20,6 +20,8 @@ class PartnerClient(models.Model):
     """
 
     client = models.OneToOneField(Client, models.CASCADE, primary_key=True, related_name="partner")
+    # Said once, when it is made: a client is of the practice world or of the real one.
+    is_practice = models.BooleanField(default=False, editable=False)
     requests_per_minute = models.PositiveIntegerField(null=True, help_text="Null: as for all.")
     secret_made_at = models.DateTimeField(null=True)
     secret_used_at = models.DateTimeField(null=True)
@@ -150,3 +152,23 @@ class Post(models.Model):
             ),
             models.Index(fields=["webhook", "-made_at"], name="posts_by_webhook"),
         ]
+
+
+class PracticeRun(models.Model):
+    """A scenario that is played to a practice client. Its rows are in the practice world only
+    (operations.world), beside the event it plays."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    client_id = models.CharField(max_length=100)
+    scenario = models.CharField(max_length=20, choices=Scenario)
+    event_id = models.BigIntegerField(unique=True)
+    wire_id = models.CharField(max_length=64)
+    began_at = models.DateTimeField(help_text="Real time.")
+    lasts_s = models.PositiveSmallIntegerField(
+        help_text="Real seconds from the first step to the last."
+    )
+    homes = models.PositiveSmallIntegerField(help_text="That were to get the event.")
+    over_at = models.DateTimeField(null=True, help_text="Real time.")
+
+    class Meta:
+        indexes = [models.Index(fields=["client_id", "-began_at"], name="practice_runs_by_client")]

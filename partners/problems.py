@@ -20,6 +20,7 @@ REFUSED_STATUS = {
     "wrong-state": 409,
     "over": 409,
     "not-yours": 403,
+    "not-practice": 403,
     "changed": 412,
 }
 TITLES = {
@@ -35,6 +36,7 @@ TITLES = {
     "not-acceptable": "Only application/json is offered",
     "not-allowed": "This is not allowed",
     "not-found": "Not found",
+    "not-practice": "This is for practice clients",
     "not-yours": "This is somebody else's event",
     "over": "The event is over",
     "server-error": "Something went wrong on our side",

@@ -51,6 +51,20 @@ class Happened(ColoredChoices):
     TEST = "test", "secondary", "Test"
 
 
+class Scenario(ColoredChoices):
+    """What a practice run plays (rules.scenarios). The word is part of the API."""
+
+    ALL_ACCEPT = "all-accept", "green", "Every home takes part"
+    OPT_OUT = "30-percent-opt-out", "yellow", "Three homes in ten say no during the event"
+    CARRIER_SLOW = (
+        "carrier-slow",
+        "yellow",
+        "Answers are late or lost; in the end every home has it",
+    )
+    CARRIER_DOWN = "carrier-down", "red", "Carrier does not answer until it is too late"
+    CANCELLED_MIDWAY = "cancelled-midway", "secondary", "Cancelled when half of the homes have it"
+
+
 # State of a row as the trigger sees it -> what happened. A draft is nobody's business, one that was
 # sent back is its planner's.
 EVENT_NEWS = {

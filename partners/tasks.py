@@ -1,6 +1,7 @@
 """The legs of webhooks, on the default queue: never in the way of an event."""
 
 import logging
+from datetime import datetime
 from typing import Any
 
 from celery import shared_task
@@ -15,7 +16,7 @@ from dr_events import queries
 from dr_events.tasks import Ring
 from partners import posting
 from partners.models import Webhook
-from partners.operations import answers, posts
+from partners.operations import answers, posts, practice, world
 from partners.queries import news
 from people.models import User
 from people.states import MAY_OPERATE
@@ -33,6 +34,8 @@ def partner_news(self: Any, /, **_: Any) -> None:
     """
     real_now = timezone.now()
     posts.write_posts(real_now=real_now)
+    if news.has_practice_clients():
+        _practice(real_now)
     answers.forget_old(real_now=real_now)
     posts.forget_old(real_now=real_now)
     if self.request.called_directly:
@@ -43,6 +46,22 @@ def partner_news(self: Any, /, **_: Any) -> None:
     posting.post_due(only_healthy=is_busy)
 
 
+def _practice(real_now: datetime) -> None:
+    """Play on in the practice world, and tell its webhooks. A real partner's webhook has no program
+    there to be told of."""
+    with world.practice():
+        practice.play_due(now=clock.now(), real_now=real_now)
+        practice.forget_old(real_now=real_now)
+        posts.write_posts(real_now=real_now)
+
+
+def _practice_is_due(real_now: datetime) -> bool:
+    if not news.has_practice_clients():
+        return False
+    with world.practice():
+        return practice.is_due(now=clock.now(), real_now=real_now) or news.is_anything_new()
+
+
 def due() -> list[Ring]:
     """For the sweep. It must not fail: tokens and events are rung for beside it."""
     real_now = timezone.now()
@@ -51,7 +70,7 @@ def due() -> list[Ring]:
             real_now=real_now,
             answers_before=real_now - answers.KEEP,
             posts_before=real_now - posts.KEEP,
-        )
+        ) or _practice_is_due(real_now)
     except DatabaseError:
         log.exception("what partners are due cannot be read")
         return []

@@ -39,6 +39,7 @@ def partner_make(request: HttpRequest) -> HttpResponse:
             name=request.POST.get("name", ""),
             slugs=request.POST.getlist("program"),
             read_only=bool(request.POST.get("read_only")),
+            is_practice=bool(request.POST.get("is_practice")),
             actor=actor_of(request),
             now=clock.now(),
         )

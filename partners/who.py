@@ -18,4 +18,5 @@ class Partner:
     client_id: str
     scopes: frozenset[str]
     requests_per_minute: int
+    is_practice: bool = False
     is_authenticated: bool = True

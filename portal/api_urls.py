@@ -7,7 +7,7 @@ from django.urls import URLPattern, path
 from rest_framework.exceptions import NotFound
 from rest_framework.request import Request
 
-from partners.api import desk, event_acts, events, homes, openapi
+from partners.api import desk, event_acts, events, homes, openapi, practice
 
 
 class Nowhere(desk.PartnerView):
@@ -41,6 +41,8 @@ urlpatterns = [
     *_both("events/<slug:event_id>/opt-outs/", event_acts.OptOuts, "api-opt-outs"),
     *_both("events/<slug:event_id>/deliveries/", events.Deliveries, "api-deliveries"),
     *_both("events/<slug:event_id>/results/", events.Results, "api-results"),
+    *_both("practice/runs/", practice.Runs, "api-runs"),
+    *_both("practice/runs/<slug:run_id>/", practice.OneRun, "api-run"),
     path("<path:nowhere>", Nowhere.as_view()),
     path("", Nowhere.as_view()),
 ]

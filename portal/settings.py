@@ -279,6 +279,7 @@ SPECTACULAR_SETTINGS = {
         "ObstacleCode": "enrollments.states.Ineligible",
         "ReasonCode": "partners.api.shapes.REASONS",
         "Unit": "partners.api.shapes.UNITS",
+        "Scenario": "partners.states.Scenario",
     },
     "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
 }

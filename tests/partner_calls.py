@@ -8,13 +8,16 @@ from allauth.idp.oidc.models import Client, Token
 from django.test import Client as Browser
 
 from enrollments.models import PartnerGrant, Program
+from partners.models import PartnerClient
 from tests import cast
 
 
 class Caller:
     """A partner with these programs and a token; addresses are relative to /api/v1/."""
 
-    def __init__(self, *slugs: str, scope: str = "offpeak.read offpeak.events") -> None:
+    def __init__(
+        self, *slugs: str, scope: str = "offpeak.read offpeak.events", practice: bool = False
+    ) -> None:
         self.client_id, self.token = secrets.token_hex(16), secrets.token_urlsafe(32)
         client = Client.objects.create(
             id=self.client_id, grant_types="client_credentials", secret=cast.hashed()
@@ -23,6 +26,8 @@ class Caller:
         token.set_value(self.token)
         token.set_scopes(scope.split())
         token.save()
+        if practice:
+            PartnerClient.objects.create(client=client, is_practice=True)
         for program in Program.objects.filter(slug__in=slugs):
             PartnerGrant.objects.create(client_id=self.client_id, program=program)
         self.browser = Browser(HTTP_AUTHORIZATION=f"Bearer {self.token}")

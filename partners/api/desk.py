@@ -24,9 +24,10 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from base import clock
 from base.refusal import Refused
 from partners.api.fields import Text
-from partners.operations import quotas
+from partners.operations import practice, quotas, world
 from partners.who import READ, SCOPES, Partner
 
 T = TypeVar("T")
@@ -113,6 +114,8 @@ class PartnerView(APIView):
     schema = Described()
     scopes: ClassVar[dict[str, str]] = {"GET": READ}
     quota: quotas.Quota | None = None
+    # False: not about homes and events, so there is one for both worlds.
+    has_two_worlds: ClassVar[bool] = True
 
     def perform_authentication(self, request: Request) -> None:
         """Whoever is known is counted at once: also what is refused below costs us something."""
@@ -122,6 +125,13 @@ class PartnerView(APIView):
             self.quota = quotas.take(who.client_id, limit=who.requests_per_minute)
             if self.quota.left < 0:
                 raise Throttled(self.quota.reset_s)
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        """A practice client's request is answered in the practice world, whatever it asks."""
+        super().initial(request, *args, **kwargs)
+        name = str(request.method).lower()
+        if self.has_two_worlds and name != "options" and partner(request).is_practice:
+            setattr(self, name, _in_practice(getattr(self, name, self.http_method_not_allowed)))
 
     def options(self, request: Any, *args: Any, **kwargs: Any) -> Response:
         return Response(status=204)  # Allow is on every answer
@@ -134,6 +144,15 @@ class PartnerView(APIView):
             response["RateLimit-Policy"] = f'"minute";q={self.quota.limit};w={quotas.WINDOW_S}'
             response["RateLimit"] = f'"minute";r={max(0, self.quota.left)};t={self.quota.reset_s}'
         return response
+
+
+def _in_practice(handler: Callable[..., Response]) -> Callable[..., Response]:
+    def handle(request: Request, *args: Any, **kwargs: Any) -> Response:
+        with world.practice():
+            practice.furnish(partner(request).client_id, now=clock.now())
+            return handler(request, *args, **kwargs)
+
+    return handle
 
 
 def partner(request: Request) -> Partner:

@@ -62,7 +62,7 @@ def with_problems(result: dict[str, Any], **_: Any) -> dict[str, Any]:
             for status, words in sorted(found.items()):
                 operation["responses"][status] = _problem(words)
     shapes = result["components"]["schemas"]
-    for name in ("EventBody", "OptOutBody"):
+    for name in ("EventBody", "OptOutBody", "RunBody"):
         shapes[name]["additionalProperties"] = False
     shapes |= {"Wrong": _WRONG, "Problem": _PROBLEM}
     return result

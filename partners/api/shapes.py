@@ -12,6 +12,7 @@ from dr_events.states import Reason as ReasonCode
 from dr_events.states import Response as Reaction
 from enrollments.states import EnrollmentState, Ineligible
 from partners.api.fields import Moment, Number
+from partners.states import Scenario
 
 REASONS = [one for one in ReasonCode.choices if one[0]]
 UNITS = [("F", "Fahrenheit"), ("C", "Celsius")]
@@ -188,3 +189,27 @@ class Results(serializers.Serializer):
     left_out = LeftOut(many=True)
     first_sent_at = _moment("Real time.", null=True)
     last_accepted_at = _moment("Real time.", null=True)
+
+
+class Promised(serializers.Serializer):
+    """Fields of the results as they are when the run is over."""
+
+    state = serializers.ChoiceField(EventState.choices)
+    targeted = serializers.IntegerField()
+    open = serializers.IntegerField()
+    accepted = serializers.IntegerField()
+    confirmed = serializers.IntegerField()
+    unsure = serializers.IntegerField()
+    failed = serializers.IntegerField()
+    participating = serializers.IntegerField()
+    opted_out = serializers.IntegerField()
+
+
+class Run(serializers.Serializer):
+    id = serializers.CharField()
+    scenario = serializers.ChoiceField(Scenario.choices)
+    event = serializers.CharField(help_text="Id of the event that is played.")
+    is_over = serializers.BooleanField()
+    began_at = _moment("Real time.")
+    ends_at = _moment("Real time of its last step.")
+    promised = Promised(help_text="The results it ends with.")

@@ -30,9 +30,18 @@ class Credentials:
 
 @transaction.atomic
 def create(
-    *, name: str, slugs: Sequence[str], read_only: bool, actor: Actor, now: datetime
+    *,
+    name: str,
+    slugs: Sequence[str],
+    read_only: bool,
+    is_practice: bool = False,
+    actor: Actor,
+    now: datetime,
 ) -> Credentials:
-    """A new client with these programs. Raises Refused when a program does not exist."""
+    """A new client with these programs, or for practice with made-up homes of its own.
+
+    Raises Refused when a program does not exist, or when a practice client is given one.
+    """
     if not name.strip():
         raise Refused("Say whose client it is.", field="name")
     adapter = get_adapter()
@@ -48,8 +57,17 @@ def create(
     client.set_default_scopes([READ])
     client.set_secret(made.secret)
     client.save()
-    PartnerClient.objects.create(client=client, secret_made_at=timezone.now())
-    record(actor=actor, verb="partner-create", subject=f"client:{client.pk}", now=now, name=name)
+    PartnerClient.objects.create(
+        client=client, secret_made_at=timezone.now(), is_practice=is_practice
+    )
+    record(
+        actor=actor,
+        verb="partner-create",
+        subject=f"client:{client.pk}",
+        now=now,
+        name=name,
+        practice=is_practice,
+    )
     grant(client_id=client.pk, slugs=slugs, actor=actor, now=now)
     return made
 
@@ -58,6 +76,8 @@ def create(
 def grant(*, client_id: str, slugs: Sequence[str], actor: Actor, now: datetime) -> None:
     """The client may see these programs too and plan events in them. Raises Refused."""
     _client(client_id)
+    if slugs and PartnerClient.objects.filter(client_id=client_id, is_practice=True).exists():
+        raise Refused("A practice client works on made-up homes only.", field="program")
     programs = list(Program.objects.filter(slug__in=slugs))
     if missing := sorted(set(slugs) - {program.slug for program in programs}):
         raise Refused(f"There is no program {', '.join(missing)}.", field="program")

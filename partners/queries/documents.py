@@ -4,7 +4,7 @@ Nothing here names or locates a person. Times are RFC 3339 in UTC, temperatures 
 """
 
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from dr_events.models import Event
@@ -13,6 +13,9 @@ from dr_events.queries.tallies import Tally
 from dr_events.states import Reason
 from enrollments import queries
 from enrollments.models import Enrollment, Program
+from partners.models import PracticeRun
+from partners.rules import scenarios
+from partners.states import Scenario
 from people.operations import Actor
 
 
@@ -146,6 +149,19 @@ def results(of: Event, tally: Tally) -> dict[str, Any]:
         "left_out": left_out(tally.left_out.items()),
         "first_sent_at": utc(tally.first_sent_at),
         "last_accepted_at": utc(tally.last_accepted_at),
+    }
+
+
+def run(of: PracticeRun) -> dict[str, Any]:
+    scenario = Scenario(of.scenario)
+    return {
+        "id": str(of.pk),
+        "scenario": of.scenario,
+        "event": of.wire_id,
+        "is_over": of.over_at is not None,
+        "began_at": utc(of.began_at),
+        "ends_at": utc(of.began_at + timedelta(seconds=of.lasts_s)),
+        "promised": scenarios.promised(scenario, of.homes),
     }
 
 

@@ -11,7 +11,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from dr_events.models import Event
 from dr_events.states import EventState
 from enrollments.models import Enrollment, PartnerGrant
-from partners.models import Change, KeptAnswer, Post, Webhook
+from partners.models import Change, KeptAnswer, PartnerClient, Post, Webhook
 from partners.queries import documents
 from partners.queries.documents import utc
 from partners.states import ENROLLMENT_NEWS, EVENT_NEWS, Happened, HookState, PostState
@@ -106,10 +106,19 @@ def to_tell() -> list[Webhook]:
     return list(Webhook.objects.filter(state=HookState.PAUSED, told_at=None).order_by("paused_at"))
 
 
+def is_anything_new() -> bool:
+    """Whether a change waits to be told of, in the world the caller is in."""
+    return Change.objects.exists()
+
+
+def has_practice_clients() -> bool:
+    return PartnerClient.objects.filter(is_practice=True).exists()
+
+
 def is_due(*, real_now: datetime, answers_before: datetime, posts_before: datetime) -> bool:
     """Whether there is anything to do about partners."""
     return (
-        Change.objects.exists()
+        is_anything_new()
         or due_hooks(real_now=real_now).exists()
         or bool(to_tell())
         or KeptAnswer.objects.filter(made_at__lt=answers_before).exists()

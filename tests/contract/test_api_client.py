@@ -1,7 +1,9 @@
 """The example client of the documentation, run against the running product."""
 
 import importlib.util
+import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -14,7 +16,7 @@ import pytest
 from base import clock
 from dr_events.models import Dispatch, Event
 from partners.models import KeptAnswer, PartnerClient
-from partners.operations import clients
+from partners.operations import clients, world
 from partners.rules import signing
 from people.operations import Actor
 from tests import cast
@@ -63,6 +65,43 @@ def test_a_first_event_as_the_guide_tells_it(made, live_server):
     assert homes == [f"240{n}W00000{n} PLANNED UNKNOWN" for n in range(3)]
     tomorrow = datetime.now(UTC).date() + timedelta(days=1)
     assert event.starts_at == datetime(tomorrow.year, tomorrow.month, tomorrow.day, 15, tzinfo=UTC)
+
+
+def test_the_first_walk_of_the_guide_works_word_for_word(transactional_db, live_server):
+    """Its commands as they stand there, in a shell; only the first two are done here."""
+    made = clients.create(
+        name="Leap", slugs=[], read_only=False, is_practice=True, actor=Actor("user:test"),
+        now=datetime.now(UTC),
+    )  # fmt: skip
+    guide = (FILE.parents[1] / "partner_api.md").read_text()
+    walk = guide.split("## A first event in ten minutes", 1)[1].split("**With real homes**", 1)[0]
+    create, export, *commands = re.findall(r"```sh\n(.*?)```", walk, re.DOTALL)
+    assert create == 'python manage.py partner_client create "Leap" --practice\n'
+    assert export.startswith("export PORTAL=http://127.0.0.1:8000 CLIENT_ID=")
+    env = os.environ | {
+        "PORTAL": live_server.url,
+        "CLIENT_ID": made.client_id,
+        "CLIENT_SECRET": made.secret,
+    }
+    script = "set -eu\n" + "echo\n".join(
+        block.replace("\ncurl", "\necho\ncurl") for block in commands
+    )
+    try:
+        ran = subprocess.run(
+            ["sh"], input=script, env=env, capture_output=True, text=True, timeout=60, check=False
+        )
+    finally:
+        world.build()
+    assert (ran.returncode, ran.stderr) == (0, "")
+    programs, systems, event, homes, results, cancelled = (
+        json.loads(line) for line in ran.stdout.splitlines() if line
+    )
+    assert len(programs["items"]) == 1
+    assert len(systems["items"]) == len(homes["items"]) == 3
+    assert event["state"] == "COMPLETED"
+    assert (results["confirmed"], results["opted_out"], results["participating"]) == (20, 6, 14)
+    assert (cancelled["event"]["state"], cancelled["spared"]) == ("CANCELLED", 20)
+    assert (Event.objects.count(), Dispatch.objects.count()) == (0, 0)
 
 
 def test_the_client_does_everything_once(made, live_server, monkeypatch):

@@ -118,8 +118,8 @@ def test_examples_work(leap, summer, name):
 def test_the_guides_own_example_works(leap, summer):
     cast.enrolled(summer)
     guide = (ROOT / "docs/partner_api.md").read_text()
-    body = guide.split("-d '{", 1)[1]
-    answer = leap.post("events/", "{" + body.split("}'", 1)[0] + "}")
+    body = guide.split("```json\n", 1)[1].split("```", 1)[0]
+    answer = leap.post("events/", body)
     assert answer.status_code == 201, answer.content
 
 

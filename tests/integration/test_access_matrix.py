@@ -127,6 +127,7 @@ class Town:
             "import_id": self._list().pk,
             "client_id": self.partner.client_id,
             "hook_id": "00000000-0000-4000-8000-000000000000",
+            "run_id": "00000000-0000-4000-8000-000000000000",
             "post_id": "00000000-0000-4000-8000-000000000000",
             "nowhere": "nowhere",
             # No such row: whether other tables hold this number depends on the tests before.

@@ -21,6 +21,9 @@ class Command(BaseCommand):
         create.add_argument("name", help="the partner, as operators will read it")
         create.add_argument("--program", action="append", default=[], help="slug; repeatable")
         create.add_argument("--read-only", action="store_true", help="may not plan events")
+        create.add_argument(
+            "--practice", action="store_true", help="made-up homes only; cannot be changed later"
+        )
         rotate = acts.add_parser("rotate", help="a new secret; the old one goes on for 72 hours")
         rotate.add_argument("client_id")
         rotate.add_argument("--at-once", action="store_true", help="the old one ends now")
@@ -50,6 +53,7 @@ class Command(BaseCommand):
                 name=options["name"],
                 slugs=options["program"],
                 read_only=options["read_only"],
+                is_practice=options["practice"],
                 actor=SHELL,
                 now=now,
             )
