@@ -22,6 +22,7 @@ REFUSED_STATUS = {
     "not-yours": 403,
     "not-practice": 403,
     "changed": 412,
+    "match-required": 428,
 }
 TITLES = {
     "busy": "Try again in a moment",
@@ -31,6 +32,7 @@ TITLES = {
     "invalid-request": "The request is not understood",
     "key-reused": "This key was used for another request",
     "malformed": "The body is not JSON",
+    "match-required": "Say which version you mean",
     "method-not-allowed": "This method is not possible here",
     "missing-scope": "The token does not allow this",
     "not-acceptable": "Only application/json is offered",

@@ -7,7 +7,7 @@ from django.urls import URLPattern, path
 from rest_framework.exceptions import NotFound
 from rest_framework.request import Request
 
-from partners.api import desk, event_acts, events, homes, openapi, practice
+from partners.api import desk, event_acts, events, figures, homes, one_event, openapi, practice
 
 
 class Nowhere(desk.PartnerView):
@@ -32,15 +32,21 @@ urlpatterns = [
     path("reference/", openapi.reference_view, name="api-reference"),
     *_both("programs/", homes.Programs, "api-programs"),
     *_both("programs/<slug:slug>/", homes.OneProgram, "api-program"),
+    *_both("programs/<slug:slug>/limits/", figures.ProgramLimits, "api-program-limits"),
     *_both("systems/", homes.Systems, "api-systems"),
+    *_both("systems/<slug:serial>/limits/", figures.SystemLimits, "api-system-limits"),
     *_both("enrollments/", homes.Enrollments, "api-enrollments"),
     *_both("events/", events.Events, "api-events"),
     *_both("events/preview/", events.Preview, "api-preview"),
-    *_both("events/<slug:event_id>/", events.OneEvent, "api-event"),
+    *_both("events/<slug:event_id>/", one_event.OneEvent, "api-event"),
+    *_both("events/<slug:event_id>/submit/", one_event.Submit, "api-submit"),
     *_both("events/<slug:event_id>/cancel/", event_acts.Cancel, "api-cancel"),
     *_both("events/<slug:event_id>/opt-outs/", event_acts.OptOuts, "api-opt-outs"),
     *_both("events/<slug:event_id>/deliveries/", events.Deliveries, "api-deliveries"),
     *_both("events/<slug:event_id>/results/", events.Results, "api-results"),
+    *_both("events/<slug:event_id>/results/intervals/", figures.ByInterval, "api-intervals"),
+    *_both("events/<slug:event_id>/results/homes/", figures.ByHome, "api-home-results"),
+    *_both("events/<slug:event_id>/notices/", figures.Notices, "api-notices"),
     *_both("practice/runs/", practice.Runs, "api-runs"),
     *_both("practice/runs/<slug:run_id>/", practice.OneRun, "api-run"),
     path("<path:nowhere>", Nowhere.as_view()),

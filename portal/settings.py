@@ -280,6 +280,10 @@ SPECTACULAR_SETTINGS = {
         "ReasonCode": "partners.api.shapes.REASONS",
         "Unit": "partners.api.shapes.UNITS",
         "Scenario": "partners.states.Scenario",
+        "NoticeKind": "partners.api.shapes.ABOUT_EVENTS",
+        "NoticeState": "enrollments.states.NoticeState",
+        "Period": "partners.api.shapes.PERIODS",
+        "Part": "partners.api.shapes.PARTS",
     },
     "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
 }

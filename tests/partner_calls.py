@@ -45,6 +45,11 @@ class Caller:
         text = body if isinstance(body, str | bytes) else json.dumps(body or {})
         return self.browser.post(f"/api/v1/{address}", text, content_type, **headers)
 
+    def send(self, method: str, address: str, body: Any = None, **headers: Any) -> Any:
+        text = "" if body is None else json.dumps(body)
+        at = f"/api/v1/{address}"
+        return self.browser.generic(method, at, text, "application/json", **headers)
+
 
 def wanted(**fields: Any) -> dict[str, Any]:
     """3 to 5 in the afternoon of the cast's day; ``...`` leaves a field out."""

@@ -13,6 +13,7 @@ from dr_events.models import Event
 from dr_events.queries.groups import MEMBERS
 from dr_events.rules.limits import season
 from dr_events.states import Reason
+from enrollments.models import Program
 
 # One row per enrolled system of the program: its reason to be left out, '' when it is in.
 # Windows of other events count while they hold the home's time (holds_slot); ``others`` are those
@@ -78,16 +79,9 @@ def parameters(event: Event, *, apart: Sequence[int] = ()) -> dict[str, Any]:
     Days, weeks (Monday to Sunday) and the season are local to the
     program's zone and those the start lies in."""
     program = event.program
-    zone = ZoneInfo(program.time_zone)
-    start = event.starts_at.astimezone(zone)
-    monday = start.date() - timedelta(days=start.weekday())
     rest = timedelta(minutes=program.min_rest_minutes)
-    spans: dict[str, tuple[datetime, datetime]] = {
-        "day": _days(start.date(), 1, zone),
-        "week": _days(monday, 7, zone),
-        "season": season(program.season_from, program.season_to, at=event.starts_at, zone=zone),
-        "rest": (event.starts_at - rest, event.ends_at + rest),
-    }
+    around = spans(program, event.starts_at)
+    around["rest"] = (event.starts_at - rest, event.ends_at + rest)
     caps = {
         "day": program.max_per_day,
         "week": program.max_per_week,
@@ -96,18 +90,30 @@ def parameters(event: Event, *, apart: Sequence[int] = ()) -> dict[str, Any]:
     }
     return {
         "event": event.pk or 0,
-        "others": _others([event.pk or 0, *apart], spans, caps),
+        "others": _others([event.pk or 0, *apart], around, caps),
         "wire_id": event.wire_id,
         "program": program.pk,
         "postal": list(event.postal_codes),
         "groups": list(event.groups),
-        "day": start.date(),
+        "day": around["day"][0].date(),
         "starts_at": event.starts_at,
         "ends_at": event.ends_at,
-        **{f"{name}_from": begin for name, (begin, _) in spans.items()},
-        **{f"{name}_to": end for name, (_, end) in spans.items()},
+        **{f"{name}_from": begin for name, (begin, _) in around.items()},
+        **{f"{name}_to": end for name, (_, end) in around.items()},
         **{f"max_per_{name}": cap for name, cap in caps.items() if name != "rest"},
         "control_percent": event.control_percent,
+    }
+
+
+def spans(program: Program, at: datetime) -> dict[str, tuple[datetime, datetime]]:
+    """The day, the week (from Monday) and the season this moment lies in, local to the program's
+    zone: first moment, and first moment after."""
+    zone = ZoneInfo(program.time_zone)
+    today = at.astimezone(zone).date()
+    return {
+        "day": _days(today, 1, zone),
+        "week": _days(today - timedelta(days=today.weekday()), 7, zone),
+        "season": season(program.season_from, program.season_to, at=at, zone=zone),
     }
 
 

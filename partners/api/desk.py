@@ -107,7 +107,14 @@ class Described(AutoSchema):
 class PartnerView(APIView):
     """A resource; ``scopes`` names the scope each method needs."""
 
-    http_method_names: ClassVar[list[str]] = ["get", "head", "post", "options"]  # type: ignore[misc]
+    http_method_names: ClassVar[list[str]] = [  # type: ignore[misc]
+        "get",
+        "head",
+        "post",
+        "patch",
+        "delete",
+        "options",
+    ]
     permission_classes = (HasScope,)
     parser_classes = (StrictJSON,)
     content_negotiation_class = AcceptHeader
@@ -198,15 +205,15 @@ def asked(request: Request, form: type[Strict] = NoQuery) -> dict[str, Any]:
     }
     if twice:
         raise ValidationError(twice)
-    return _checked(form, given.dict())
+    return checked(form, given.dict())
 
 
 def body(request: Request, form: type[Strict] = NoQuery) -> dict[str, Any]:
     """The JSON body, checked; no body is an empty object. Raises ValidationError."""
-    return _checked(form, request.data)
+    return checked(form, request.data)
 
 
-def _checked(form: type[Strict], data: Any) -> dict[str, Any]:
+def checked(form: type[Strict], data: Any) -> dict[str, Any]:
     wanted = form(data=data)
     wanted.is_valid(raise_exception=True)
     return dict(wanted.validated_data)
@@ -218,9 +225,15 @@ def tag(document: dict[str, Any]) -> str:
     return f'"{hashlib.sha256(text.encode()).hexdigest()[:32]}"'
 
 
-def check_match(request: Request, document: dict[str, Any]) -> None:
-    """Raises Refused when the caller has seen another version (If-Match, RFC 9110, 13.1.1)."""
+def check_match(request: Request, document: dict[str, Any], *, required: bool = False) -> None:
+    """Raises Refused when the caller has seen another version (If-Match, RFC 9110, 13.1.1), and
+    where it is ``required`` to say which one (RFC 6585, 3)."""
     given = request.headers.get("If-Match")
+    if given is None and required:
+        raise Refused(
+            "Send the ETag of what you read as If-Match, so that no other change is lost.",
+            code="match-required",
+        )
     if given is None or given.strip() == "*":
         return
     if tag(document) not in [one.strip() for one in given.split(",")]:

@@ -8,13 +8,12 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from base import clock
-from base.refusal import Refused
 from dr_events import operations
 from dr_events.queries import partner
 from dr_events.states import OptOutVia
 from partners.api import desk, shapes
 from partners.api.fields import Text
-from partners.api.found import actor_of, find
+from partners.api.found import actor_of, find, find_own
 from partners.api.once import Act
 from partners.queries import documents
 from partners.who import EVENTS
@@ -44,12 +43,7 @@ class Cancel(Act):
         desk.asked(request)
         desk.body(request)
         client_id, actor = desk.partner(request).client_id, actor_of(request)
-        event = find(request, where["event_id"], lock=True)
-        if event.created_by != actor.name:
-            raise Refused(
-                "This event was planned by somebody else; only they or the utility may cancel it.",
-                code="not-yours",
-            )
+        event = find_own(request, where["event_id"])
         desk.check_match(request, documents.event(event, client_id=client_id))
         spared = operations.cancel(event_id=event.pk, actor=actor, now=clock.now())
         event = find(request, where["event_id"])

@@ -19,7 +19,7 @@ from dr_events.states import EventState
 from dr_events.states import Response as Reaction
 from enrollments.models import Program
 from partners.api import desk, shapes
-from partners.api.fields import Moment, Number, Text, Whole
+from partners.api.fields import Flag, Moment, Number, Text, Whole
 from partners.api.found import actor_of, find, shown
 from partners.api.homes import granted_program
 from partners.api.once import Act
@@ -28,7 +28,7 @@ from partners.who import EVENTS, READ
 from people.operations import Actor
 
 # What each response reads; anything beside it would be sent to the home unread and unchecked.
-USED = {
+USED: dict[str, tuple[str, ...]] = {
     Reaction.CUSTOMER: (),
     Reaction.OFFSET: ("offset_f",),
     Reaction.ABSOLUTE: ("cool_f", "heat_f"),
@@ -73,12 +73,16 @@ class EventBody(desk.Strict):
             if wish[name].microsecond:  # Carrier's message has none: it would be lost in silence
                 errors[name] = [ErrorDetail("Write whole seconds.", code="fraction")]
         for name in ("offset_f", "cool_f", "heat_f"):
-            if wish.get(name) is not None and name not in USED[Reaction(wish["response"])]:
+            if wish.get(name) is not None and name not in USED[wish["response"]]:
                 words = f"The response `{wish['response']}` does not use this field."
                 errors[name] = [ErrorDetail(words, code="not-used")]
         if errors:
             raise ValidationError(errors)
         return wish
+
+
+class PlanBody(EventBody):
+    draft = Flag(default=False, help_text="Keep it as a draft; hand it on with `submit/`.")
 
 
 class NobodyLeft(Refused):
@@ -135,10 +139,10 @@ class Events(Act):
 
     @extend_schema(
         operation_id="planEvent",
-        summary="Plan an event and hand it on",
+        summary="Plan an event and hand it on, or keep it as a draft",
         description="All or nothing: a refused event leaves nothing behind.",
         tags=["Events"],
-        request=EventBody,
+        request=PlanBody,
         examples=[PLAN],
         parameters=[shapes.IDEMPOTENCY_KEY],
         responses={201: shapes.Event},
@@ -147,8 +151,11 @@ class Events(Act):
         return super().post(request, **where)
 
     def act(self, request: Request, **where: Any) -> Response:
-        program, wish = _wish(request)
-        event = _plan(program, wish, actor_of(request))
+        desk.asked(request)
+        given = desk.body(request, PlanBody)
+        is_draft = given.pop("draft")
+        program, wish = wish_of(request, given)
+        event = _plan(program, wish, actor_of(request), is_draft=is_draft)
         place = reverse("api-event", kwargs={"event_id": event.wire_id}, request=request)
         answer = shown(request, event, status=201)
         answer["Location"] = place
@@ -172,7 +179,8 @@ class Preview(Act):
         return super().post(request, **where)
 
     def act(self, request: Request, **where: Any) -> Response:
-        program, wish = _wish(request)
+        desk.asked(request)
+        program, wish = wish_of(request, desk.body(request, EventBody))
         operations.check(program, wish, now=clock.now())
         found = candidates.preview(operations.unsaved(program, wish))
         return Response(
@@ -182,18 +190,6 @@ class Preview(Act):
                 "left_out": documents.left_out(found.left_out),
             }
         )
-
-
-class OneEvent(desk.PartnerView):
-    @extend_schema(
-        operation_id="readEvent",
-        summary="An event",
-        tags=["Events"],
-        responses=shapes.Event,
-    )
-    def get(self, request: Request, event_id: str) -> Response:
-        desk.asked(request)
-        return shown(request, find(request, event_id))
 
 
 class Deliveries(desk.PartnerView):
@@ -227,23 +223,28 @@ class Results(desk.PartnerView):
         return Response(documents.results(event, pages.tally(event.pk)))
 
 
-def _wish(request: Request) -> tuple[Program, operations.Draft]:
-    desk.asked(request)
-    wish = desk.body(request, EventBody)
-    program = granted_program(request, wish.pop("program"))
-    wish["postal_codes"] = tuple(wish["postal_codes"])
-    return program, operations.Draft(**wish)
+def wish_of(request: Request, given: dict[str, Any]) -> tuple[Program, operations.Draft]:
+    """Program and wish of a body that was checked. Raises ValidationError."""
+    program = granted_program(request, given.pop("program"))
+    given["postal_codes"] = tuple(given["postal_codes"])
+    return program, operations.Draft(**given)
 
 
-def _plan(program: Program, wish: operations.Draft, actor: Actor) -> Event:
+def _plan(program: Program, wish: operations.Draft, actor: Actor, *, is_draft: bool) -> Event:
     """Draft and submit, all or nothing: a draft nobody asked for must not stay behind a no."""
     now = clock.now()
+    with transaction.atomic():
+        draft = operations.draft(program=program, wish=wish, actor=actor, now=now)
+        return draft if is_draft else hand_on(draft, actor)
+
+
+def hand_on(draft: Event, actor: Actor) -> Event:
+    """Submit it. Raises Refused; when nobody would get it, with who is left out and why."""
     try:
         with transaction.atomic():
-            draft = operations.draft(program=program, wish=wish, actor=actor, now=now)
-            return dispatch.submit(event_id=draft.pk, actor=actor, now=now)
+            return dispatch.submit(event_id=draft.pk, actor=actor, now=clock.now())
     except Refused as no:
         if no.code != "empty-target":
             raise
-        preview = candidates.preview(operations.unsaved(program, wish))
+        preview = candidates.preview(draft)
         raise NobodyLeft(no, documents.left_out(preview.left_out)) from None

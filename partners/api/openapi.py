@@ -30,7 +30,13 @@ _POST = {
     "415": "Send application/json.",
     "422": "The business says no, or the key was used for another request.",
 }
-_MORE = {"cancelEvent": {"412": "It has changed since you read it."}}
+_CHANGED = {"412": "It has changed since you read it."}
+_MORE = {
+    "cancelEvent": _CHANGED,
+    "submitEvent": _CHANGED,
+    "changeDraft": _CHANGED | {"428": "Send If-Match."},
+}
+_CLOSED = ("EventBody", "PlanBody", "PatchedEventBody", "OptOutBody", "RunBody")
 
 
 class PartnerScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
@@ -56,13 +62,15 @@ def with_problems(result: dict[str, Any], **_: Any) -> dict[str, Any]:
     for address, methods in result["paths"].items():
         for method, operation in methods.items():
             found = _ALWAYS | (_WITH_ID if "{" in address else {})
-            found |= (_POST if method == "post" else {}) | _MORE.get(operation["operationId"], {})
+            found |= (_POST if method in ("post", "patch") else {}) | _MORE.get(
+                operation["operationId"], {}
+            )
             for answer in operation["responses"].values():
                 answer["description"] = operation["summary"]
             for status, words in sorted(found.items()):
                 operation["responses"][status] = _problem(words)
     shapes = result["components"]["schemas"]
-    for name in ("EventBody", "OptOutBody", "RunBody"):
+    for name in _CLOSED:
         shapes[name]["additionalProperties"] = False
     shapes |= {"Wrong": _WRONG, "Problem": _PROBLEM}
     return result

@@ -143,10 +143,22 @@ def test_answers_are_what_the_document_says(leap, summer):
         "readEvent": at,
         "listDeliveries": f"{at}deliveries/",
         "readResults": f"{at}results/",
+        "readIntervals": f"{at}results/intervals/",
+        "listHomeResults": f"{at}results/homes/",
+        "readNotices": f"{at}notices/",
+        "readProgramLimits": "programs/summer-peak/limits/",
+        "readSystemLimits": "systems/2400W000000/limits/",
     }.items():
         answer = leap.get(address)
         assert answer.status_code == 200, name
         check(name, 200, answer.json())
+    draft = leap.post("events/", wanted(draft=True))
+    check("planEvent", 201, draft.json())
+    etag, own = draft["ETag"], f"events/{draft.json()['id']}/"
+    changed = leap.send("PATCH", own, {"note": "Soon"}, HTTP_IF_MATCH=etag)
+    check("changeDraft", 200, changed.json())
+    Dispatch.objects.update(holds_slot=False)
+    check("submitEvent", 200, leap.post(f"{own}submit/").json())
     check("optOut", 200, leap.post(f"{at}opt-outs/", {"system": "2401W000001"}).json())
     check("cancelEvent", 200, leap.post(f"{at}cancel/").json())
 

@@ -129,6 +129,7 @@ class Town:
             "hook_id": "00000000-0000-4000-8000-000000000000",
             "run_id": "00000000-0000-4000-8000-000000000000",
             "post_id": "00000000-0000-4000-8000-000000000000",
+            "serial": system.serial,
             "nowhere": "nowhere",
             # No such row: whether other tables hold this number depends on the tests before.
             "object_id": 0,

@@ -179,7 +179,7 @@ def test_a_missing_scope_is_403(summer):
     ("method", "address", "allow"),
     [
         ("DELETE", "events/", "GET, HEAD, POST, OPTIONS"),
-        ("PATCH", "events/op-1/", "GET, HEAD, OPTIONS"),
+        ("DELETE", "events/op-1/", "GET, HEAD, PATCH, OPTIONS"),
         ("GET", "events/op-1/cancel/", "POST, OPTIONS"),
         ("POST", "systems/", "GET, HEAD, OPTIONS"),
         ("PUT", "programs/summer-peak/", "GET, HEAD, OPTIONS"),

@@ -1,0 +1,196 @@
+"""Results by interval and by home, notices by kind, and what is left of a program's limits: counts
+and durations for partners, no reading of a single home."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.db import connection
+from django.db.models import Count, Subquery
+
+from dr_events.models import Dispatch, Event
+from dr_events.queries import candidates, charts
+from dr_events.queries.notices import subject_of
+from dr_events.states import SENT, Delivery, EventState, Participation, Reason
+from enrollments.models import Notice, Program, System
+from enrollments.states import NoticeKind, NoticeState
+
+EVERY = timedelta(minutes=15)
+
+
+# --- by interval --------------------------------------------------------------------------------
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """A quarter of an hour. ``homes`` reported in it, ``online`` of them were online; ``load`` is
+    their mean share of full cooling, 0 to 1, None when nobody said. ``opted_out``: homes that had
+    said no by its end."""
+
+    starts_at: datetime
+    part: str  # before, during, after
+    homes: int
+    online: int
+    load: float | None
+    opted_out: int
+
+
+@dataclass(frozen=True, slots=True)
+class Intervals:
+    """``sampled``: about so many homes stand for all of them in everything but ``opted_out``."""
+
+    items: tuple[Interval, ...]
+    sampled: int
+
+
+_NOES = """
+SELECT floor(extract(epoch FROM opted_out_at - %s) / %s)::int, count(*)
+FROM dr_events_dispatch WHERE event_id = %s AND opted_out_at IS NOT NULL GROUP BY 1
+"""
+
+
+def intervals(event: Event) -> Intervals:
+    """From the start to the end of the event, and around it as far as homes reported."""
+    some = charts.some_of(event)
+    looks: dict[int, list[charts.Point]] = {}
+    for point in charts.temperatures(event, some=some):
+        looks.setdefault(_place(event, point.at), []).append(point)
+    last = _place(event, event.ends_at - timedelta(microseconds=1))
+    with connection.cursor() as cursor:
+        cursor.execute(_NOES, [event.starts_at, EVERY.total_seconds(), event.pk])
+        noes = dict(cursor.fetchall())
+    places = range(min([0, *looks]), max([last, *looks]) + 1)
+    said = sum(number for place, number in noes.items() if place < places.start)
+    found = []
+    for place in places:
+        said += noes.get(place, 0)
+        found.append(_interval(event, place, looks.get(place, []), said))
+    return Intervals(tuple(found), some)
+
+
+def _place(event: Event, at: datetime) -> int:
+    return (at - event.starts_at) // EVERY
+
+
+def _interval(event: Event, place: int, looks: Sequence[charts.Point], said: int) -> Interval:
+    starts_at = event.starts_at + place * EVERY
+    part = "before" if place < 0 else "during" if starts_at < event.ends_at else "after"
+    told = [(point.load, point.homes) for point in looks if point.load is not None]
+    homes = sum(number for _, number in told)
+    return Interval(
+        starts_at,
+        part,
+        max((point.homes for point in looks), default=0),
+        max((point.online for point in looks), default=0),
+        sum(load * number for load, number in told) / homes if homes else None,
+        said,
+    )
+
+
+# --- by home ------------------------------------------------------------------------------------
+@dataclass(frozen=True, slots=True)
+class HomeResult:
+    """``asked`` and ``took_part`` are parts of the event; the latter is None until it is over."""
+
+    serial: str
+    delivery: Delivery
+    participation: Participation
+    reason: Reason
+    asked: timedelta
+    took_part: timedelta | None
+    opted_out_at: datetime | None
+
+
+def homes(event: Event, *, after: str, limit: int) -> list[HomeResult]:
+    """Every system of the event after the one with this serial, in the order of its deliveries."""
+    found = Dispatch.objects.filter(event=event)
+    if after:
+        found = found.filter(
+            system_id__gt=Subquery(System.objects.filter(serial=after).values("id")[:1])
+        )
+    rows = found.order_by("system_id").values_list(
+        "system__serial", "delivery", "participation", "reason", "opted_out_at"
+    )[:limit]
+    return [_home(event, *row) for row in rows]
+
+
+def _home(
+    event: Event, serial: str, delivery: str, part: str, reason: str, said_no: datetime | None
+) -> HomeResult:
+    """A home is asked when Carrier has the event, or when it said no in time (as for credits)."""
+    was_asked = delivery in SENT or reason == Reason.OPTED_OUT
+    whole = event.ends_at - event.starts_at
+    took_part = timedelta(0)
+    if was_asked and part == Participation.COMPLETED:
+        took_part = whole
+    elif was_asked and part == Participation.OPTED_OUT_DURING:
+        until = min(max(said_no or event.starts_at, event.starts_at), event.ends_at)
+        took_part = until - event.starts_at
+    return HomeResult(
+        serial,
+        Delivery(delivery),
+        Participation(part),
+        Reason(reason),
+        whole if was_asked else timedelta(0),
+        took_part if event.state == EventState.COMPLETED else None,
+        said_no,
+    )
+
+
+# --- notices ------------------------------------------------------------------------------------
+def notices(event: Event) -> list[tuple[NoticeKind, NoticeState, int]]:
+    """How many people were, or will be, mailed what about this event."""
+    rows = Notice.objects.filter(subject=subject_of(event.pk)).values_list("kind", "state")
+    counted = rows.annotate(people=Count("id")).order_by("kind", "state")
+    return [(NoticeKind(kind), NoticeState(state), people) for kind, state, people in counted]
+
+
+# --- what is left of the limits -----------------------------------------------------------------
+@dataclass(frozen=True, slots=True)
+class Left:
+    """One limit around a moment: ``used`` of ``most`` events between two moments."""
+
+    period: str  # day, week, season
+    begins: datetime
+    ends: datetime
+    most: int
+    used: int
+
+    @property
+    def left(self) -> int:
+        return max(0, self.most - self.used)
+
+
+def left_of_program(program: Program, *, at: datetime) -> list[Left]:
+    """For a home that got every event of this program so far."""
+    planned = Event.objects.filter(program=program, send_at__isnull=False)
+    live = planned.exclude(state=EventState.CANCELLED)
+    return [
+        Left(
+            period,
+            begins,
+            ends,
+            most,
+            live.filter(starts_at__lt=ends, ends_at__gt=begins).count(),
+        )
+        for period, begins, ends, most in _periods(program, at)
+    ]
+
+
+_HELD = """
+SELECT count(*) FROM dr_events_dispatch
+WHERE system_id = %s AND holds_slot AND "window" && tstzrange(%s, %s)
+"""
+
+
+def left_of_system(system_id: int, program: Program, *, at: datetime) -> list[Left]:
+    """For this system, counted as planning counts: events of any program that hold its time."""
+    found = []
+    with connection.cursor() as cursor:
+        for period, begins, ends, most in _periods(program, at):
+            cursor.execute(_HELD, [system_id, begins, ends])
+            found.append(Left(period, begins, ends, most, cursor.fetchone()[0]))
+    return found
+
+
+def _periods(program: Program, at: datetime) -> Iterator[tuple[str, datetime, datetime, int]]:
+    for period, (begins, ends) in candidates.spans(program, at).items():
+        yield period, begins, ends, getattr(program, f"max_per_{period}")

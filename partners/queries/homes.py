@@ -1,0 +1,10 @@
+"""Homes of a partner's programs."""
+
+from enrollments.models import Enrollment
+from enrollments.states import LIVE_ENROLLMENTS
+
+
+def enrollment_for(client_id: str, serial: str) -> Enrollment | None:
+    """The live enrollment of this system, if it is in a program of the client's."""
+    live = Enrollment.objects.filter(system__serial=serial, state__in=sorted(LIVE_ENROLLMENTS))
+    return live.filter(program__partners__client_id=client_id).select_related("program").first()
