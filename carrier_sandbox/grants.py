@@ -158,6 +158,11 @@ class Grants:
         family.refreshes += 1
         return self.issue(family, now)
 
+    def owner(self, text: str) -> str:
+        """Whose refresh token this is or was; '' when it never was one."""
+        family = self.refreshes.get(text)
+        return family.user if family is not None else ""
+
     def revoke(self, text: str, client_id: str) -> Family | None:
         """RFC 7009: a refresh token takes its family along, an access token only itself."""
         family = self.refreshes.get(text)

@@ -171,6 +171,7 @@ class OAuth:
         except Denied as denial:
             error, sentence = denial.args
             entry.reason = f"{error}: {sentence}"
+            entry.user = self.sandbox.grants.owner(form.get("refresh_token", ""))
             return _json({"error": error, "error_description": sentence}, 400)
         entry.user = issued.family.user
         entry.reason = form["grant_type"]

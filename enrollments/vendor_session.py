@@ -2,6 +2,7 @@
 
 import logging
 import time
+from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -246,16 +247,26 @@ def refresh_many(
     a rotation costs a homeowner the permission.
     """
 
-    def one(grant_id: int) -> bool:
+    left = deque(grant_ids)
+
+    def take() -> int | None:
         if until is not None and time.monotonic() >= until:
-            return False
+            return None
         try:
-            return refresh(grant_id, margin=margin) is Refreshed.USABLE
+            return left.popleft()
+        except IndexError:
+            return None
+
+    def some(_: int) -> int:
+        """One refresher takes the next home until none is left, over one database connection."""
+        try:
+            ours = iter(take, None)
+            return sum(refresh(grant_id, margin=margin) is Refreshed.USABLE for grant_id in ours)
         finally:
             connection.close()
 
     with ThreadPoolExecutor(REFRESHERS) as pool:
-        return sum(pool.map(one, grant_ids))
+        return sum(pool.map(some, range(min(REFRESHERS, len(grant_ids)))))
 
 
 def leave(*, enrollment_id: int, actor: Actor, now: datetime) -> operations.Left | None:
