@@ -66,6 +66,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
+    "people.middleware.Desk",
     "people.middleware.SecondFactor",
 ]
 ROOT_URLCONF = "portal.urls"
@@ -125,6 +126,7 @@ AUTH_PASSWORD_VALIDATORS = [
 ]
 LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "home"
+ACCOUNT_ADAPTER = "people.adapter.AccountAdapter"
 ACCOUNT_LOGIN_METHODS = {"email"}
 ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]
 ACCOUNT_USER_MODEL_USERNAME_FIELD = None
@@ -135,6 +137,9 @@ ACCOUNT_REAUTHENTICATION_REQUIRED = True
 MFA_REQUIRED = env.bool("MFA_REQUIRED", default=True)
 if PRODUCTION and not MFA_REQUIRED:
     raise ImproperlyConfigured("MFA_REQUIRED must not be turned off in production.")
+# Seconds after which staff are signed out: without a page asked for, and in any case.
+STAFF_IDLE_S = env.float("STAFF_IDLE_S", default=30 * 60)
+STAFF_SESSION_S = env.float("STAFF_SESSION_S", default=12 * 3600)
 ACCOUNT_RATE_LIMITS = {"signup": env("SIGNUP_RATE", default="20/m/ip")}
 # How many proxies of ours stand in front, each adding an address to X-Forwarded-For. Sign-in limits
 # and the consent ledger count by the address the outermost of them saw.

@@ -174,7 +174,7 @@ def test_each_is_renewed_once_and_none_is_lost_silently(town: Town) -> None:
     }  # fmt: skip
     homes, lost, figures = town.homes, list[Home](), []
     # First Carrier takes every spent refresh token for theft; then it forgives the last one.
-    for grace_s in (0.0, 60.0):
+    for grace_s in (0.0, PATIENCE_S):
         town.cloud.admin("PUT", "faults", rules=[late], variants={"refresh_grace_s": grace_s})
         before = len(town.renewers.killed)
         took_s = renew_under_kills(town, KILLS)
