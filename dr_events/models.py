@@ -7,6 +7,7 @@ from django.contrib.postgres.constraints import ExclusionConstraint
 from django.contrib.postgres.fields import ArrayField, DateTimeRangeField, RangeOperators
 from django.db import models
 from django.db.models import F, Q
+from django.db.models.functions import Now
 
 from base.moves import MoveQuerySet
 from dr_events.states import (
@@ -280,3 +281,4 @@ class Rung(models.Model):
 
     name = models.CharField(max_length=200, primary_key=True)
     at = models.DateTimeField(help_text="Real time.")
+    since = models.DateTimeField(db_default=Now(), help_text="Real time it was rung first.")

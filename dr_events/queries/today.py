@@ -6,6 +6,7 @@ from datetime import datetime
 from django.db import connection
 
 from dr_events.queries import holds, pages, programs
+from dr_events.queries.alerts import Alerts, alerts
 from dr_events.queries.pages import EventPage, Phase
 from enrollments.models import Program
 
@@ -14,9 +15,11 @@ _NOW = (Phase.SENDING, Phase.SENT, Phase.RUNNING, Phase.OVER)
 
 @dataclass(frozen=True, slots=True)
 class Now:
-    """The part of the page that asks for itself: what holds sending back, and the events."""
+    """The part of the page that asks for itself: what holds sending back, what does not work, and
+    the events."""
 
     holds: tuple[holds.Hold, ...]
+    alerts: Alerts
     events: tuple[EventPage, ...]
 
     @property
@@ -48,7 +51,12 @@ class Now:
 
 
 def now_on(*, now: datetime, real_now: datetime) -> Now:
-    return Now(tuple(holds.holds(real_now=real_now)), tuple(pages.current_events(now=now)))
+    """``real_now`` is this host's own real time."""
+    return Now(
+        tuple(holds.holds(real_now=real_now)),
+        alerts(now=now, host_now=real_now),
+        tuple(pages.current_events(now=now)),
+    )
 
 
 @dataclass(frozen=True, slots=True)
