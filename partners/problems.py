@@ -25,6 +25,7 @@ REFUSED_STATUS = {
     "match-required": 428,
 }
 TITLES = {
+    "address": "A webhook cannot have this address",
     "busy": "Try again in a moment",
     "changed": "It has changed since you read it",
     "empty-target": "Nobody would get this event",
@@ -44,10 +45,11 @@ TITLES = {
     "server-error": "Something went wrong on our side",
     "too-large": "The body is too large",
     "too-many-requests": "Too many requests",
+    "too-many-webhooks": "Too many webhooks",
     "unauthenticated": "An access token is needed",
     "unsupported-media-type": "The body must be application/json",
     "wire": "Carrier's format cannot carry this event",
-    "wrong-state": "The event is in another state",
+    "wrong-state": "It is in another state",
 }
 NAMES: dict[type[Exception], str] = {
     exceptions.ParseError: "malformed",

@@ -4,10 +4,12 @@ from dataclasses import dataclass
 
 READ = "offpeak.read"
 EVENTS = "offpeak.events"
+WEBHOOKS = "offpeak.webhooks"
 
 SCOPES = {
     READ: "See your programs, their systems and enrollments, events and results",
     EVENTS: "Plan and cancel events in your programs",
+    WEBHOOKS: "Manage your webhooks and read what was posted to them",
 }
 
 

@@ -7,7 +7,17 @@ from django.urls import URLPattern, path
 from rest_framework.exceptions import NotFound
 from rest_framework.request import Request
 
-from partners.api import desk, event_acts, events, figures, homes, one_event, openapi, practice
+from partners.api import (
+    desk,
+    event_acts,
+    events,
+    figures,
+    homes,
+    one_event,
+    openapi,
+    practice,
+    webhooks,
+)
 
 
 class Nowhere(desk.PartnerView):
@@ -49,6 +59,13 @@ urlpatterns = [
     *_both("events/<slug:event_id>/notices/", figures.Notices, "api-notices"),
     *_both("practice/runs/", practice.Runs, "api-runs"),
     *_both("practice/runs/<slug:run_id>/", practice.OneRun, "api-run"),
+    *_both("webhooks/", webhooks.AllWebhooks, "api-webhooks"),
+    *_both("webhooks/<slug:hook_id>/", webhooks.OneWebhook, "api-webhook"),
+    *_both("webhooks/<slug:hook_id>/test/", webhooks.Test, "api-webhook-test"),
+    *_both("webhooks/<slug:hook_id>/rotate/", webhooks.Rotate, "api-webhook-rotate"),
+    *_both("webhooks/<slug:hook_id>/pause/", webhooks.Pause, "api-webhook-pause"),
+    *_both("webhooks/<slug:hook_id>/resume/", webhooks.Resume, "api-webhook-resume"),
+    *_both("webhooks/<slug:hook_id>/messages/", webhooks.Messages, "api-messages"),
     path("<path:nowhere>", Nowhere.as_view()),
     path("", Nowhere.as_view()),
 ]

@@ -16,7 +16,10 @@ class Caller:
     """A partner with these programs and a token; addresses are relative to /api/v1/."""
 
     def __init__(
-        self, *slugs: str, scope: str = "offpeak.read offpeak.events", practice: bool = False
+        self,
+        *slugs: str,
+        scope: str = "offpeak.read offpeak.events offpeak.webhooks",
+        practice: bool = False,
     ) -> None:
         self.client_id, self.token = secrets.token_hex(16), secrets.token_urlsafe(32)
         client = Client.objects.create(

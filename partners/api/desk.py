@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any, ClassVar, TypeVar, cast
 
 from django.core import signing
@@ -26,6 +27,7 @@ from rest_framework.views import APIView
 
 from base import clock
 from base.refusal import Refused
+from partners.api.deprecation import Deprecated
 from partners.api.fields import Text
 from partners.operations import practice, quotas, world
 from partners.who import READ, SCOPES, Partner
@@ -103,6 +105,9 @@ class Described(AutoSchema):
     def get_description(self) -> str:  # type: ignore[override]
         return ""
 
+    def is_deprecated(self) -> bool:
+        return bool(self.view.deprecated)  # type: ignore[attr-defined]
+
 
 class PartnerView(APIView):
     """A resource; ``scopes`` names the scope each method needs."""
@@ -121,6 +126,9 @@ class PartnerView(APIView):
     schema = Described()
     scopes: ClassVar[dict[str, str]] = {"GET": READ}
     quota: quotas.Quota | None = None
+    # The whole resource, or a parameter or field of it, for those who still use it.
+    deprecated: ClassVar[Deprecated | None] = None
+    deprecated_names: ClassVar[Mapping[str, Deprecated]] = {}
     # False: not about homes and events, so there is one for both worlds.
     has_two_worlds: ClassVar[bool] = True
 
@@ -140,12 +148,24 @@ class PartnerView(APIView):
         if self.has_two_worlds and name != "options" and partner(request).is_practice:
             setattr(self, name, _in_practice(getattr(self, name, self.http_method_not_allowed)))
 
+    def _deprecated(self) -> Deprecated | None:
+        """Of what this request uses, that which goes first."""
+        used = set(self.request.GET)
+        if self.deprecated_names and self.request.method not in ("GET", "HEAD"):
+            with suppress(APIException):  # said already, if the body is none
+                used |= set(self.request.data if isinstance(self.request.data, dict) else ())
+        found = [old for name, old in self.deprecated_names.items() if name in used]
+        found += [self.deprecated] if self.deprecated else []
+        return min(found, key=lambda old: old.sunset, default=None)
+
     def options(self, request: Any, *args: Any, **kwargs: Any) -> Response:
         return Response(status=204)  # Allow is on every answer
 
     def finalize_response(self, *args: Any, **kwargs: Any) -> Any:
         response: HttpResponseBase = super().finalize_response(*args, **kwargs)
         response["Cache-Control"] = "no-store"
+        if old := self._deprecated():
+            old.tell(response)
         if self.quota:
             # draft-ietf-httpapi-ratelimit-headers-10
             response["RateLimit-Policy"] = f'"minute";q={self.quota.limit};w={quotas.WINDOW_S}'

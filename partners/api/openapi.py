@@ -34,9 +34,19 @@ _CHANGED = {"412": "It has changed since you read it."}
 _MORE = {
     "cancelEvent": _CHANGED,
     "submitEvent": _CHANGED,
+    "changeWebhook": _CHANGED,
+    "removeWebhook": _CHANGED,
     "changeDraft": _CHANGED | {"428": "Send If-Match."},
 }
-_CLOSED = ("EventBody", "PlanBody", "PatchedEventBody", "OptOutBody", "RunBody")
+_CLOSED = (
+    "EventBody",
+    "PlanBody",
+    "PatchedEventBody",
+    "OptOutBody",
+    "RunBody",
+    "HookBody",
+    "PatchedHookBody",
+)
 
 
 class PartnerScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]

@@ -49,7 +49,7 @@ def listed(shape: type[serializers.Serializer]) -> Any:
     )
 
 
-def _moment(words: str = "", *, null: bool = False) -> Moment:
+def moment(words: str = "", *, null: bool = False) -> Moment:
     return Moment(help_text=words, allow_null=null)
 
 
@@ -97,16 +97,16 @@ class System(serializers.Serializer):
     is_online = serializers.BooleanField()
     dr_enabled = serializers.BooleanField(allow_null=True)
     obstacle = Obstacle(allow_null=True, help_text="What keeps it from taking part.")
-    read_at = _moment("Last read at Carrier.", null=True)
-    updated_at = _moment("Last read, or last change of the enrollment.")
+    read_at = moment("Last read at Carrier.", null=True)
+    updated_at = moment("Last read, or last change of the enrollment.")
 
 
 class Enrollment(serializers.Serializer):
     system = serializers.CharField(help_text="Serial.")
     program = serializers.CharField()
     state = serializers.ChoiceField(EnrollmentState.choices)
-    enrolled_at = _moment()
-    changed_at = _moment()
+    enrolled_at = moment()
+    changed_at = moment()
 
 
 class Event(serializers.Serializer):
@@ -115,8 +115,8 @@ class Event(serializers.Serializer):
     name = serializers.CharField()
     state = serializers.ChoiceField(EventState.choices)
     is_yours = serializers.BooleanField(help_text="Your client planned it and may cancel it.")
-    starts_at = _moment()
-    ends_at = _moment()
+    starts_at = moment()
+    ends_at = moment()
     response = serializers.ChoiceField(Reaction.choices)
     offset_f = Number(max_digits=3, decimal_places=1, allow_null=True)
     cool_f = Number(max_digits=4, decimal_places=1, allow_null=True)
@@ -125,11 +125,11 @@ class Event(serializers.Serializer):
     note = serializers.CharField(allow_blank=True)
     postal_codes = serializers.ListField(child=serializers.CharField())
     control_percent = serializers.IntegerField()
-    created_at = _moment()
-    send_at = _moment("When sending begins.", null=True)
-    scheduled_at = _moment(null=True)
-    cancelled_at = _moment(null=True)
-    completed_at = _moment(null=True)
+    created_at = moment()
+    send_at = moment("When sending begins.", null=True)
+    scheduled_at = moment(null=True)
+    cancelled_at = moment(null=True)
+    completed_at = moment(null=True)
     sent_back_reason = serializers.CharField(allow_blank=True)
 
 
@@ -166,11 +166,11 @@ class Delivery(serializers.Serializer):
     participation = serializers.ChoiceField(Participation.choices)
     reason = Reason(allow_null=True)
     http_status = serializers.IntegerField(allow_null=True, help_text="Carrier's last answer.")
-    sent_at = _moment("Real time.", null=True)
-    accepted_at = _moment("Real time.", null=True)
-    confirmed_at = _moment(null=True)
-    opted_out_at = _moment(null=True)
-    read_at = _moment(null=True)
+    sent_at = moment("Real time.", null=True)
+    accepted_at = moment("Real time.", null=True)
+    confirmed_at = moment(null=True)
+    opted_out_at = moment(null=True)
+    read_at = moment(null=True)
 
 
 @extend_schema_field({"type": "object", "additionalProperties": {"type": "integer"}})
@@ -193,8 +193,8 @@ class Results(serializers.Serializer):
     delivery = Counts()
     participation = Counts()
     left_out = LeftOut(many=True)
-    first_sent_at = _moment("Real time.", null=True)
-    last_accepted_at = _moment("Real time.", null=True)
+    first_sent_at = moment("Real time.", null=True)
+    last_accepted_at = moment("Real time.", null=True)
 
 
 class Promised(serializers.Serializer):
@@ -216,8 +216,8 @@ class Run(serializers.Serializer):
     scenario = serializers.ChoiceField(Scenario.choices)
     event = serializers.CharField(help_text="Id of the event that is played.")
     is_over = serializers.BooleanField()
-    began_at = _moment("Real time.")
-    ends_at = _moment("Real time of its last step.")
+    began_at = moment("Real time.")
+    ends_at = moment("Real time of its last step.")
     promised = Promised(help_text="The results it ends with.")
 
 
@@ -227,8 +227,8 @@ ABOUT_EVENTS = [one for one in NoticeKind.choices if one[0] in EVENT_MAIL]
 
 
 class Interval(serializers.Serializer):
-    starts_at = _moment()
-    ends_at = _moment()
+    starts_at = moment()
+    ends_at = moment()
     part = serializers.ChoiceField(PARTS, help_text="Of the event.")
     homes = serializers.IntegerField(help_text="That reported in it.")
     online = serializers.IntegerField()
@@ -256,7 +256,7 @@ class HomeResult(serializers.Serializer):
     took_part_s = serializers.IntegerField(
         allow_null=True, help_text="Null until the event is completed."
     )
-    opted_out_at = _moment(null=True)
+    opted_out_at = moment(null=True)
 
 
 class NoticeCount(serializers.Serializer):
@@ -272,8 +272,8 @@ class Notices(serializers.Serializer):
 
 class Left(serializers.Serializer):
     period = serializers.ChoiceField(PERIODS)
-    begins_at = _moment()
-    ends_at = _moment("First moment after it.")
+    begins_at = moment()
+    ends_at = moment("First moment after it.")
     most = serializers.IntegerField(help_text="Events a home may get in it.")
     used = serializers.IntegerField()
     left = serializers.IntegerField()
@@ -281,7 +281,7 @@ class Left(serializers.Serializer):
 
 class ProgramLimits(serializers.Serializer):
     program = serializers.CharField()
-    at = _moment()
+    at = moment()
     items = Left(many=True)
 
 

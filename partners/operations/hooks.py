@@ -20,6 +20,8 @@ from partners.states import Happened, HookState, PostState
 from people.operations import Actor, record
 
 OVERLAP = timedelta(hours=72)
+# Each is told everything: a few receivers are plenty, and more would be a way to flood others.
+MOST = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +43,12 @@ def make(
     now: datetime,
     real_now: datetime,
 ) -> NewSecret:
-    """A webhook for this client. The address must have been checked (posting.check_address)."""
+    """A webhook for this client. The address must have been checked (posting.check_address).
+    Raises Refused when it has MOST of them."""
+    if Webhook.objects.filter(client_id=client_id).count() >= MOST:
+        raise Refused(
+            f"A client has at most {MOST} webhooks; remove one first.", code="too-many-webhooks"
+        )
     hook = Webhook(client_id=client_id, url=url, kinds=_known(kinds), made_at=real_now)
     made = _sign_with_new_secret(hook)
     hook.save(force_insert=True)
@@ -79,7 +86,7 @@ def pause(*, hook_id: uuid.UUID, actor: Actor, now: datetime, real_now: datetime
     if not Webhook.objects.pick(id=hook_id).move(
         HookState.ACTIVE, HookState.PAUSED, paused_at=real_now, paused_why="", told_at=real_now
     ):
-        raise Refused("This webhook is not active.")
+        raise Refused("This webhook is not active.", code="wrong-state")
     record(actor=actor, verb="webhook-pause", subject=f"webhook:{hook_id}", now=now)
 
 
@@ -95,7 +102,7 @@ def resume(*, hook_id: uuid.UUID, actor: Actor, now: datetime) -> None:
         failures=0,
         next_try_at=None,
     ):
-        raise Refused("This webhook is not paused.")
+        raise Refused("This webhook is not paused.", code="wrong-state")
     waiting = Post.objects.filter(webhook_id=hook_id, state=PostState.WAITING)
     waiting.update(tried_since=None, next_try_at=None)
     record(actor=actor, verb="webhook-resume", subject=f"webhook:{hook_id}", now=now)

@@ -13,7 +13,7 @@ from dr_events.queries.tallies import Tally
 from dr_events.states import Reason
 from enrollments import queries
 from enrollments.models import Enrollment, Program
-from partners.models import PracticeRun
+from partners.models import Post, PracticeRun, Webhook
 from partners.rules import scenarios
 from partners.states import Scenario
 from people.operations import Actor
@@ -162,6 +162,35 @@ def run(of: PracticeRun) -> dict[str, Any]:
         "began_at": utc(of.began_at),
         "ends_at": utc(of.began_at + timedelta(seconds=of.lasts_s)),
         "promised": scenarios.promised(scenario, of.homes),
+    }
+
+
+def webhook(of: Webhook) -> dict[str, Any]:
+    return {
+        "id": str(of.pk),
+        "url": of.url,
+        "kinds": of.kinds,
+        "state": of.state,
+        "key_id": of.key_id,
+        "made_at": utc(of.made_at),
+        "failing_since": utc(of.failing_since),
+        "paused_at": utc(of.paused_at),
+        "paused_why": of.paused_why,
+    }
+
+
+def message(of: Post) -> dict[str, Any]:
+    return {
+        "id": str(of.pk),
+        "type": of.kind,
+        "sequence": of.sequence,
+        "state": of.state,
+        "made_at": utc(of.made_at),
+        "tries": of.tries,
+        "last_try_at": utc(of.last_try_at),
+        "http_status": of.http_status,
+        "trouble": of.trouble,
+        "body": of.body,
     }
 
 

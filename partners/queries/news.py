@@ -1,5 +1,6 @@
 """Who is to be told of what changed, and which webhooks have something to post."""
 
+import uuid
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -99,6 +100,17 @@ def posts_of(hook: Webhook, *, real_now: datetime, limit: int) -> list[Post]:
         Q(next_try_at=None) | Q(next_try_at__lte=real_now)
     )
     return list(waiting.order_by("sequence")[:limit])
+
+
+def log_page(hook: Webhook, *, after: Sequence[str] | None, limit: int) -> list[Post]:
+    """What was posted, or waits to be, latest first; ``after`` is time and id of the last one."""
+    found = Post.objects.filter(webhook=hook)
+    if after:
+        made_at = datetime.fromisoformat(after[0])
+        found = found.filter(made_at__lte=made_at).filter(
+            Q(made_at__lt=made_at) | Q(made_at=made_at, id__gt=uuid.UUID(after[1]))
+        )
+    return list(found.order_by("-made_at", "id")[:limit])
 
 
 def to_tell() -> list[Webhook]:

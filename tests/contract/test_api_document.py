@@ -159,8 +159,27 @@ def test_answers_are_what_the_document_says(leap, summer):
     check("changeDraft", 200, changed.json())
     Dispatch.objects.update(holds_slot=False)
     check("submitEvent", 200, leap.post(f"{own}submit/").json())
+    begin = Caller(practice=True)
+    run = begin.post("practice/runs/", {"scenario": "carrier-down", "seconds": 0})
+    check("beginRun", 201, run.json())
+    check("readRun", 200, begin.get(f"practice/runs/{run.json()['id']}/").json())
+    check("listRuns", 200, begin.get("practice/runs/").json())
     check("optOut", 200, leap.post(f"{at}opt-outs/", {"system": "2401W000001"}).json())
     check("cancelEvent", 200, leap.post(f"{at}cancel/").json())
+
+
+def test_answers_about_webhooks_are_what_the_document_says(leap, settings):
+    settings.WEBHOOK_INNER_HOSTS = ("hooks.example:443",)
+    made = leap.post("webhooks/", {"url": "https://hooks.example/", "kinds": ["event.scheduled"]})
+    check("makeWebhook", 201, made.json())
+    at = f"webhooks/{made.json()['webhook']['id']}/"
+    check("listWebhooks", 200, leap.get("webhooks/").json())
+    check("readWebhook", 200, leap.get(at).json())
+    check("changeWebhook", 200, leap.send("PATCH", at, {"kinds": []}).json())
+    for act in ("test", "rotate", "pause", "resume"):
+        check(f"{act}Webhook", 200, leap.post(f"{at}{act}/").json())
+    check("listMessages", 200, leap.get(f"{at}messages/").json())
+    assert leap.send("DELETE", at).status_code == 204
 
 
 def test_refusals_are_what_the_document_says(leap, summer):

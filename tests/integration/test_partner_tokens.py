@@ -168,7 +168,7 @@ def test_discovery_offers_what_partners_can_use():
         "token_endpoint": "http://testserver/identity/o/api/token",
         "revocation_endpoint": "http://testserver/identity/o/api/revoke",
         "jwks_uri": "http://testserver/.well-known/jwks.json",
-        "scopes_supported": ["offpeak.read", "offpeak.events"],
+        "scopes_supported": ["offpeak.read", "offpeak.events", "offpeak.webhooks"],
         "grant_types_supported": ["client_credentials"],
         "response_types_supported": [],
         "token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post"],
