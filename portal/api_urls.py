@@ -42,6 +42,7 @@ urlpatterns = [
     path("reference/", openapi.reference_view, name="api-reference"),
     *_both("programs/", homes.Programs, "api-programs"),
     *_both("programs/<slug:slug>/", homes.OneProgram, "api-program"),
+    *_both("programs/<slug:slug>/groups/", homes.Groups, "api-groups"),
     *_both("programs/<slug:slug>/limits/", figures.ProgramLimits, "api-program-limits"),
     *_both("systems/", homes.Systems, "api-systems"),
     *_both("systems/<slug:serial>/limits/", figures.SystemLimits, "api-system-limits"),

@@ -1,5 +1,6 @@
 """Events for partners: the very operations the console calls."""
 
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from django.db import transaction
@@ -14,7 +15,7 @@ from base import clock
 from base.refusal import Refused
 from dr_events import dispatch, operations
 from dr_events.models import Event
-from dr_events.queries import candidates, pages, partner
+from dr_events.queries import candidates, groups, pages, partner
 from dr_events.states import EventState
 from dr_events.states import Response as Reaction
 from enrollments.models import Program
@@ -62,6 +63,12 @@ class EventBody(desk.Strict):
     note = Text(max_length=160, allow_blank=True, default="", help_text="At the wall control.")
     postal_codes = serializers.ListField(
         child=Text(max_length=20), max_length=1000, default=list, help_text="Empty: all homes."
+    )
+    groups = serializers.ListField(
+        child=Text(max_length=60),
+        max_length=100,
+        default=list,
+        help_text="Names; homes in one of them. Empty: all homes.",
     )
     control_percent = Whole(
         min_value=0, max_value=50, default=0, help_text="This share gets no event."
@@ -227,7 +234,17 @@ def wish_of(request: Request, given: dict[str, Any]) -> tuple[Program, operation
     """Program and wish of a body that was checked. Raises ValidationError."""
     program = granted_program(request, given.pop("program"))
     given["postal_codes"] = tuple(given["postal_codes"])
+    given["groups"] = _group_ids(program, given["groups"])
     return program, operations.Draft(**given)
+
+
+def _group_ids(program: Program, names: Sequence[str]) -> tuple[int, ...]:
+    offered = {group.name: group.pk for group in groups.offered(program)} if names else {}
+    wrong = ErrorDetail("The program has no group of this name.", code="not-found")
+    errors = {place: [wrong] for place, name in enumerate(names) if name not in offered}
+    if errors:
+        raise ValidationError({"groups": errors})
+    return tuple(offered[name] for name in dict.fromkeys(names))
 
 
 def _plan(program: Program, wish: operations.Draft, actor: Actor, *, is_draft: bool) -> Event:

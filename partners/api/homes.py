@@ -8,6 +8,8 @@ from rest_framework.exceptions import ErrorDetail, NotFound, ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from base import clock
+from dr_events.queries import groups
 from enrollments import queries
 from enrollments.models import Enrollment, Program
 from enrollments.states import LIVE_ENROLLMENTS, EnrollmentState
@@ -54,6 +56,22 @@ class OneProgram(PartnerView):
             raise NotFound
         shown = documents.program(program)
         return Response(shown, headers={"ETag": tag(shown)})
+
+
+class Groups(PartnerView):
+    @extend_schema(
+        operation_id="listGroups",
+        summary="Groups of a program's homes that an event can be for, by name",
+        tags=["Programs"],
+        responses=shapes.listed(shapes.Group),
+    )
+    def get(self, request: Request, slug: str) -> Response:
+        asked(request)
+        program = queries.program_for(partner(request).client_id, slug)
+        if program is None:
+            raise NotFound
+        found = groups.pages(program, now=clock.now())
+        return Response({"items": [documents.group(one) for one in found], "next": None})
 
 
 class SystemsQuery(Query):

@@ -80,6 +80,12 @@ class Program(serializers.Serializer):
     is_open = serializers.BooleanField(help_text="New homes may enroll.")
 
 
+class Group(serializers.Serializer):
+    name = serializers.CharField()
+    rule = serializers.CharField(allow_blank=True, help_text="In words; empty: by hand only.")
+    systems = serializers.IntegerField(help_text="In it today, by its rule or by hand.")
+
+
 class Obstacle(serializers.Serializer):
     code = serializers.ChoiceField(Ineligible.choices)
     detail = serializers.CharField()
@@ -124,6 +130,7 @@ class Event(serializers.Serializer):
     randomize_start_s = serializers.IntegerField()
     note = serializers.CharField(allow_blank=True)
     postal_codes = serializers.ListField(child=serializers.CharField())
+    groups = serializers.ListField(child=serializers.CharField(), help_text="Names.")
     control_percent = serializers.IntegerField()
     created_at = moment()
     send_at = moment("When sending begins.", null=True)

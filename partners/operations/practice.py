@@ -22,6 +22,7 @@ from dr_events.states import OPTED_OUT, SENT, Delivery, EventState, Participatio
 from enrollments.models import (
     CarrierGrant,
     Enrollment,
+    Group,
     Location,
     PartnerGrant,
     Program,
@@ -56,6 +57,7 @@ def furnish(client_id: str, *, now: datetime) -> None:
     program = _program(mark, now)
     PartnerGrant.objects.create(client_id=client_id, program=program)
     owner = User.objects.create(email=f"{mark}@practice.invalid", password="!")  # noqa: S106
+    Group.objects.create(program=program, name="North", postal_codes=["00001"])
     grant = CarrierGrant.objects.create(
         user=owner, carrier_username=mark, scopes=list(ASKED_SCOPES), linked_at=now, synced_at=now
     )

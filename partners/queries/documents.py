@@ -8,6 +8,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from dr_events.models import Event
+from dr_events.queries import groups
+from dr_events.queries.groups import GroupPage
 from dr_events.queries.partner import DeliveryLine
 from dr_events.queries.tallies import Tally
 from dr_events.states import Reason
@@ -55,6 +57,10 @@ def program(of: Program) -> dict[str, Any]:
         "needs_approval": of.needs_approval,
         "is_open": of.is_open,
     }
+
+
+def group(page: GroupPage) -> dict[str, Any]:
+    return {"name": page.group.name, "rule": page.rule, "systems": page.members}
 
 
 def enrollment(row: Enrollment) -> dict[str, Any]:
@@ -105,6 +111,7 @@ def event(of: Event, *, client_id: str) -> dict[str, Any]:
         "randomize_start_s": of.randomize_start_s,
         "note": of.note,
         "postal_codes": of.postal_codes,
+        "groups": groups.names(of.groups),
         "control_percent": of.control_percent,
         "created_at": utc(of.created_at),
         "send_at": utc(of.send_at),

@@ -146,6 +146,7 @@ def test_answers_are_what_the_document_says(leap, summer):
         "readIntervals": f"{at}results/intervals/",
         "listHomeResults": f"{at}results/homes/",
         "readNotices": f"{at}notices/",
+        "listGroups": "programs/summer-peak/groups/",
         "readProgramLimits": "programs/summer-peak/limits/",
         "readSystemLimits": "systems/2400W000000/limits/",
     }.items():

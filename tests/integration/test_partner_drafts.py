@@ -6,6 +6,8 @@ from base import clock
 from dr_events import operations
 from dr_events.models import Dispatch, Event
 from dr_events.states import EventState
+from enrollments.models import Location
+from enrollments.operations import grouping
 from people.models import ActivityEntry
 from people.operations import Actor
 from tests import cast
@@ -177,3 +179,35 @@ def test_an_event_sent_back_is_mended_and_handed_on_again(leap, summer):
     assert (seen.json()["state"], seen.json()["sent_back_reason"]) == ("DRAFT", "Too warm")
     assert leap.send("PATCH", at, {"offset_f": 2}, HTTP_IF_MATCH=seen["ETag"]).status_code == 200
     assert leap.post(f"{at}submit/").json()["state"] == "SUBMITTED"
+
+
+def test_an_event_for_a_group_by_name(leap, summer, draft):
+    at, etag = draft
+    north = grouping.make_group(
+        program=summer, name="North", rule={"postal_codes": ["60601"]},
+        actor=Actor("user:9"), now=cast.MORNING,
+    )  # fmt: skip
+    grouping.make_group(
+        program=cast.program("Winter Peak"), name="South", rule={"postal_codes": ["62701"]},
+        actor=Actor("user:9"), now=cast.MORNING,
+    )  # fmt: skip
+    cast.enrolled(summer, "9900W000001")
+    Location.objects.filter(systems__serial="9900W000001").update(postal="60601")
+    assert leap.get("programs/summer-peak/groups/").json() == {
+        "items": [{"name": "North", "rule": "postal code 60601", "systems": 1}],
+        "next": None,
+    }
+    for names, field in ((["North", "South"], "groups.1"), (["north"], "groups.0")):
+        no = leap.send("PATCH", at, {"groups": names}, HTTP_IF_MATCH=etag)
+        assert [(one["field"], one["code"]) for one in no.json()["errors"]] == [
+            (field, "not-found")
+        ]
+    unmoved()
+    assert leap.post("events/preview/", wanted(groups=["North"])).json()["targeted"] == 1
+    assert leap.post("events/preview/", wanted()).json()["targeted"] == 3
+    changed = leap.send("PATCH", at, {"groups": ["North", "North"]}, HTTP_IF_MATCH=etag)
+    assert (changed.status_code, changed.json()["groups"]) == (200, ["North"])
+    assert Event.objects.get().groups == [north.pk]
+    assert leap.post(f"{at}submit/").json()["groups"] == ["North"]
+    assert list(Dispatch.objects.values_list("system__serial", flat=True)) == ["9900W000001"]
+    assert Caller().get("programs/summer-peak/groups/").status_code == 404
