@@ -142,7 +142,7 @@ def refused_at_carrier(cloud: Cloud, homes: list[Home]) -> list[str]:
 
         def refused(home: Home) -> bool:
             row = rows[home.grant]
-            token = vendor_session.open_access(row.access_sealed, row.seal_id)
+            token = vendor_session.open_access(row.access_sealed or b"", row.seal_id)
             headers = {"Authorization": f"Bearer {token}", "Accept": "application/json"}
             address = f"{cloud.base}/systems/{home.serial}/status"
             return session.get(address, headers=headers, timeout=30).status_code != 200

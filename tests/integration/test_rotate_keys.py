@@ -49,7 +49,7 @@ def keys(settings: Settings, *names: str) -> None:
 
 def opened() -> dict[int, str]:
     return {
-        grant.pk: vault().open(bytes(grant.access_sealed), bound_to=grant.bound_to("access"))
+        grant.pk: vault().open(bytes(grant.access_sealed or b""), bound_to=grant.bound_to("access"))
         for grant in CarrierGrant.objects.all()
     }
 

@@ -18,7 +18,6 @@ from django.test import Client
 from django.utils import timezone
 from pytest_django import Settings
 
-from people import middleware
 from people.models import User
 from tests import cast
 from tests.integration.test_people import signed_in, somebody
@@ -213,12 +212,12 @@ def test_b8_the_session_gets_a_new_name_when_somebody_signs_in() -> None:
     session = client.session
     session["planted"] = "yes"
     session.save()
-    client.cookies[django_settings.SESSION_COOKIE_NAME] = session.session_key
+    client.cookies[django_settings.SESSION_COOKIE_NAME] = str(session.session_key)
     client.post(LOGIN, {"login": user.email, "password": cast.PASSWORD})
     assert is_in(client)
     assert client.session.session_key != session.session_key
     thief = Client()
-    thief.cookies[django_settings.SESSION_COOKIE_NAME] = session.session_key
+    thief.cookies[django_settings.SESSION_COOKIE_NAME] = str(session.session_key)
     assert thief.get("/home/").status_code == 302
 
 
@@ -238,7 +237,7 @@ def test_b9_the_cookie_is_for_this_site_and_no_script() -> None:
 def later(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
     """So many minutes pass at a desk."""
     passed = [0.0]
-    monkeypatch.setattr(middleware.time, "time", lambda: REAL_TIME() + passed[0] * 60)
+    monkeypatch.setattr(time, "time", lambda: REAL_TIME() + passed[0] * 60)
 
     def pass_by(minutes: float) -> None:
         passed[0] += minutes

@@ -1,0 +1,148 @@
+"""What an operator does in the console besides planning: a code at the door, four eyes, mending."""
+
+import re
+from typing import Any
+
+from allauth.mfa.totp.internal.auth import (
+    format_hotp_value,
+    hotp_value,
+    yield_hotp_counters_from_time,
+)
+from playwright.sync_api import expect
+
+from portal.demo import environment
+from tests.browser.conftest import Arrive
+from tests.browser.test_journey import Faults, faults
+from tests.browser.test_operator import DESIGNER, fill_in, schedule, sign_in, until
+from tests.browser.visitor import Visitor
+from tests.stack import Stack
+
+__all__ = ["faults"]  # a fixture
+PROGRAM = f"/console/programs/{environment.PROGRAM}/"
+
+
+def code(secret: str) -> str:
+    return format_hotp_value(hotp_value(secret, next(yield_hotp_counters_from_time())))
+
+
+def confirm(who: Visitor, password: str) -> None:
+    """The password once more, where it is asked for."""
+    if "/reauthenticate/" in who.page.url:
+        who.page.get_by_label("Password").fill(password)
+        who.page.keyboard.press("Enter")
+        expect(who.page).not_to_have_url(re.compile("/reauthenticate/"))
+
+
+def test_a_second_factor_from_setting_it_up_to_signing_out(stack: Stack, desktop: Arrive) -> None:
+    who, password = desktop(), stack.house.kept.console_password
+    sign_in(who, stack, environment.APPROVER)
+    who.go("/accounts/2fa/")
+    who.press(who.link("Set up an app"))
+    expect(who.page).to_have_url(re.compile("/reauthenticate/|/activate/"))
+    confirm(who, password)
+    secret = who.page.locator("#authenticator_secret").input_value()
+    who.look("two-step-set-up", "light", "dark")
+    who.page.locator("input[name=code]").fill(code(secret))
+    who.page.keyboard.press("Enter")
+    expect(who.page.get_by_role("heading", level=1)).not_to_have_text(re.compile("Activate"))
+    try:
+        who.sign_out()
+        who.sign_in(environment.APPROVER, password)
+        expect(who.page).to_have_url(re.compile("/accounts/2fa/authenticate/"))
+        who.look("two-step-asked", "light", "dark")
+        who.page.locator("input[name=code]").fill("000000")
+        who.page.keyboard.press("Enter")
+        who.sees("Incorrect code.")
+        who.go("/console/")
+        expect(who.page).to_have_url(re.compile("/2fa/authenticate/"))  # not half in
+        who.page.locator("input[name=code]").fill(code(secret))
+        who.page.keyboard.press("Enter")
+        who.reads("Today")
+    finally:
+        who.go("/accounts/2fa/totp/deactivate/")
+        confirm(who, password)
+        who.press(who.page.locator("main form button[type=submit]").first)
+        who.sees("No app is set up.")
+    who.sign_out()
+    who.go("/console/")
+    expect(who.page).to_have_url(re.compile("/accounts/login/"))
+
+
+def ask_for_two(who: Visitor, wanted: bool) -> None:
+    """The program asks for a second person, or no longer."""
+    who.go(PROGRAM)
+    who.press(who.link("Change it"))
+    who.page.get_by_label("A second person releases each event").set_checked(wanted)
+    who.press(who.button("Save the change"))
+    expect(who.page).not_to_have_url(re.compile("/edit/$"))
+
+
+def test_a_second_person_approves_and_the_event_is_called_off(
+    stack: Stack, desktop: Arrive
+) -> None:
+    olga, amir, day = desktop(), desktop(), stack.fresh_day()
+    stack.at(day, 12)
+    sign_in(olga, stack)
+    sign_in(amir, stack, environment.APPROVER)
+    ask_for_two(amir, True)
+    try:
+        olga.go(DESIGNER)
+        fill_in(olga, day, "Needs four eyes")
+        olga.press(olga.button("Submit for approval"))
+        olga.sees("You planned this event, so somebody else must approve it.")
+        expect(olga.button("Approve and schedule")).to_have_count(0)
+        olga.look("waits-for-approval", "light", "dark")
+        address = olga.page.url
+        amir.go(address)
+        amir.press(amir.page.get_by_text("Send it back", exact=True))
+        amir.page.get_by_label("What should change").fill("Half an hour later, please")
+        amir.look("approval", "light", "dark")
+        amir.press(amir.button("Send back"))
+        olga.go(address)
+        olga.sees("Half an hour later, please")
+        olga.press(olga.button("Submit for approval"))
+        olga.sees("somebody else must approve it")
+        amir.go(address)
+        amir.press(amir.button("Approve and schedule"))
+        until(amir, "delivery", "Planned", stack.enrolled)
+    finally:
+        ask_for_two(amir, False)
+    olga.go(address)
+    olga.press(olga.page.locator("summary", has_text="Cancel the event"))
+    olga.press(olga.button("Cancel the event"))
+    olga.sees(f"Homes that were spared: {stack.enrolled}.")
+    assert stack.posts(stack.at(day, 15)) == {}
+
+
+def test_a_refusal_of_all_is_mended_and_sent_again(
+    stack: Stack, desktop: Arrive, faults: Faults
+) -> None:
+    """One 405: everything stops; a person closes the circuit and sends the failed one again."""
+    who, day = desktop(), stack.fresh_day()
+    stack.at(day, 12)
+    sign_in(who, stack)
+    schedule(who, day, "One was refused")
+    rule: dict[str, Any] = {
+        "kind": "error_before", "match": {"operation": "POST utility_events"}, "status": 405,
+        "count": 1,
+    }  # fmt: skip
+    faults(rule)
+    start = stack.at(day, 14).replace(hour=15)
+    mend = who.button("It is mended: close the circuit")
+    expect(mend).to_be_visible()
+    who.look("circuit-open", "light", "dark")
+    address = who.page.url
+    who.press(mend)
+    who.go(address)
+    until(who, "delivery", "Accepted by Carrier|Confirmed", stack.enrolled - 1)
+    who.press(who.button("Send the failed ones again"))
+    who.sees("Sent again, to homes: 1.")
+    stack.at(day, 14, 10)
+    until(who, "delivery", "Confirmed", stack.enrolled)
+    assert set(stack.posts(start).values()) == {1}, "each home holds it once"
+    assert len(stack.posts(start)) == stack.enrolled
+    who.look("sent-again", "light", "dark")
+    expect(who.button("Send the failed ones again")).to_have_count(0)
+    who.press(who.page.locator("summary", has_text="Cancel the event"))
+    who.press(who.button("Cancel the event"))
+    who.sees("Homes that were spared: 0.")
