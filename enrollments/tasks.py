@@ -25,7 +25,7 @@ def import_customers(self: Any, /, *, import_id: int, **_: Any) -> None:
 
 def imports_due() -> list[int]:
     """Lists of customers that wait for a worker."""
-    return customers.imports_due(real_now=clock.real_now())
+    return customers.imports_due(now=clock.now(), real_now=clock.real_now())
 
 
 def due() -> list[int]:

@@ -160,7 +160,9 @@ def match_account(
         raise Refused("Type the postal code of the home, such as 62701.", field="postal")
     if queries.agreed(user, program) is None:
         raise Refused("Please read and agree to the program terms first.")
-    application = live(user=user, program=program, now=now)
+    begun = live(user=user, program=program, now=now)
+    # First the application, then the customer: who decides about it goes the same way.
+    application = Application.objects.select_for_update(no_key=True).get(pk=begun.pk)
     if application.customer_id is not None:
         return True
     _count_try(application, actor, now)

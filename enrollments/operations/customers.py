@@ -19,6 +19,7 @@ from base import bell
 from base.locks import LockSpace
 from base.refusal import Refused
 from enrollments.models import CustomerImport
+from enrollments.queries.customers import KEEP
 from enrollments.rules.customers import (
     MAX_BYTES,
     MAX_MB,
@@ -210,8 +211,11 @@ def drop_import(*, import_id: int, actor: Actor, now: datetime) -> None:
 
 
 def work_on_import(*, import_id: int, now: datetime, real_now: datetime) -> bool:
-    """Do what is next for this list: look at every line, or write it. False when nothing is, or
-    somebody else is at it."""
+    """Do what is next for this list: look at every line, write it, or throw it away where nobody
+    imported it in time. False when nothing is next, or somebody else is at it."""
+    stale = CustomerImport.objects.pick(pk=import_id, uploaded_at__lt=now - KEEP)
+    if stale.move(ImportState.CHECKED, ImportState.DROPPED, body=None, ended_at=now):
+        return True
     found = _claim(import_id, real_now)
     if found is None:
         return False

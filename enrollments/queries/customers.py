@@ -1,7 +1,7 @@
 """The utility's customers, and what becomes of an uploaded list."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db.models import Q
@@ -11,6 +11,8 @@ from enrollments.rules.matching import normal_account
 from enrollments.states import ImportState
 
 PAGE = 50
+# How long a list waits for somebody to press Import; it is full of people.
+KEEP = timedelta(days=7)
 
 
 def number() -> int:
@@ -54,6 +56,11 @@ class Import:
         return self.state in (ImportState.UPLOADED, ImportState.WRITING)
 
     @property
+    def is_compared(self) -> bool:
+        """It is known what the list does."""
+        return self.state in (ImportState.CHECKED, ImportState.WRITING, ImportState.DONE)
+
+    @property
     def mark(self) -> str:
         """What a page that polls has seen already."""
         return f"{self.state}-{self.lines_read}"
@@ -91,10 +98,10 @@ def _import(found: CustomerImport) -> Import:
     )
 
 
-def imports_due(*, real_now: datetime) -> list[int]:
-    """Lists that wait for a worker, or whose worker died."""
+def imports_due(*, now: datetime, real_now: datetime) -> list[int]:
+    """Lists that wait for a worker, or whose worker died; and those nobody imported in time."""
     free = Q(lease_until=None) | Q(lease_until__lt=real_now)
-    waiting = CustomerImport.objects.filter(
-        free, state__in=[ImportState.UPLOADED, ImportState.WRITING]
-    )
-    return list(waiting.order_by("id").values_list("id", flat=True))
+    waiting = free & Q(state__in=[ImportState.UPLOADED, ImportState.WRITING])
+    stale = Q(state=ImportState.CHECKED, uploaded_at__lt=now - KEEP)
+    due = CustomerImport.objects.filter(waiting | stale)
+    return list(due.order_by("id").values_list("id", flat=True))

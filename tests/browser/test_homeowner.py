@@ -14,9 +14,11 @@ from tests.stack import HOMES, Stack
 JOIN = f"/join/{environment.PROGRAM}/"
 
 
-def sign_up(who: Visitor, stack: Stack, home: Household) -> None:
+def sign_up(
+    who: Visitor, stack: Stack, home: Household, program: str = environment.PROGRAM
+) -> None:
     """From the program's page to the terms."""
-    who.go(f"/programs/{environment.PROGRAM}/")
+    who.go(f"/programs/{program}/")
     who.press(who.link("Join"))
     who.reads("Create your account")
     who.page.get_by_label("Email").fill(home.email)
@@ -27,10 +29,10 @@ def sign_up(who: Visitor, stack: Stack, home: Household) -> None:
     who.reads("Read and agree")
 
 
-def agree(who: Visitor) -> None:
+def agree(who: Visitor, then: str = "Connect your Carrier account") -> None:
     who.press(who.page.get_by_label("I have read these terms"))
     who.press(who.button("Agree and continue"))
-    who.reads("Connect your Carrier account")
+    who.reads(then)
 
 
 def to_consent(who: Visitor, home: Household) -> None:

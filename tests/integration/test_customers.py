@@ -10,6 +10,7 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 from django.utils import timezone
 
+from base import clock
 from base.locks import LockSpace
 from base.refusal import Refused
 from dr_events.tasks import due
@@ -28,6 +29,11 @@ HEAD = "account,name,email,street,city,postal_code,feeder,substation\n"
 HANNA = "4100732281,Hanna Home,hanna@home.example,1 Elm St,Springfield,62701,F12,North\n"
 OTTO = "4100732299,Otto Owner,,2 Elm St,Springfield,62701,F12,\n"
 LATER = MORNING + timedelta(days=1)
+
+
+@pytest.fixture(autouse=True)
+def morning(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(clock, "now", lambda: MORNING)
 
 
 @pytest.fixture
@@ -205,10 +211,10 @@ def test_one_worker_has_a_list_and_a_dead_one_loses_it(
         patched.setattr(customers, "survey", die)
         with pytest.raises(MemoryError):
             operations.work_on_import(import_id=made.pk, now=MORNING, real_now=real)
-    assert query.imports_due(real_now=real) == []
+    assert query.imports_due(now=MORNING, real_now=real) == []
     assert not operations.work_on_import(import_id=made.pk, now=MORNING, real_now=real)
     after = real + customers.LEASE + timedelta(seconds=1)
-    assert query.imports_due(real_now=after) == [made.pk]
+    assert query.imports_due(now=MORNING, real_now=after) == [made.pk]
     assert operations.work_on_import(import_id=made.pk, now=MORNING, real_now=after)
     assert CustomerImport.objects.get().state == ImportState.CHECKED
 
@@ -221,6 +227,18 @@ def test_a_list_that_kills_its_worker_is_given_up(april: Actor) -> None:
     assert made.trouble == "It could not be worked on. Try it again."
 
 
+def test_a_list_nobody_imports_is_thrown_away_after_a_week(april: Actor) -> None:
+    made = work(upload(april, HEAD + HANNA))
+    week, real = MORNING + query.KEEP, timezone.now()
+    assert query.imports_due(now=week, real_now=real) == []
+    assert work(made, week).state == ImportState.CHECKED
+    later = week + timedelta(seconds=1)
+    assert query.imports_due(now=later, real_now=real) == [made.pk]
+    made = work(made, later)
+    assert (made.state, made.body, made.ended_at) == (ImportState.DROPPED, None, later)
+    assert query.imports_due(now=later, real_now=real) == []
+
+
 @pytest.mark.django_db(transaction=True)
 def test_two_lists_are_not_written_at_once() -> None:
     april = Actor.person(cast.operator("april@utility.example", Role.APPROVER))
@@ -230,8 +248,9 @@ def test_two_lists_are_not_written_at_once() -> None:
     try:
         with other.cursor() as cursor:
             cursor.execute("SELECT pg_advisory_lock(%s)", [LockSpace.CUSTOMERS])
-        made = work(made)
-        assert (made.state, made.lease_until, everybody()) == (ImportState.WRITING, None, [])
+            made = work(made)
+            assert (made.state, made.lease_until, everybody()) == (ImportState.WRITING, None, [])
+            cursor.execute("SELECT pg_advisory_unlock(%s)", [LockSpace.CUSTOMERS])
     finally:
         other.close()
     assert work(made).state == ImportState.DONE
