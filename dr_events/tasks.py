@@ -17,6 +17,7 @@ from dr_events import dispatch, mailing, operations, queries
 from dr_events import read_back as window
 from dr_events.operations import noticing, ringing
 from dr_events.queries import notices
+from enrollments import operations as enrolling
 from enrollments import tasks as homes
 from enrollments import vendor_session
 from enrollments.vendor_session import TOKEN_MARGIN
@@ -111,6 +112,7 @@ def due() -> list[Ring]:
         rings.append(Ring(read_back, {"event_id": event_id}))
     rings += [Ring(homes.read_home, {"grant_id": grant}) for grant in homes.due()]
     rings += [Ring(homes.import_customers, {"import_id": one}) for one in homes.imports_due()]
+    rings += [Ring(homes.turn_pauses, {})] * enrolling.pauses_turn(now=now)
     rings += [ring for others in others_due for ring in others()]
     return rings + [Ring(mail, {})] * notices.is_due(now=now)
 

@@ -12,6 +12,7 @@ from dr_events.views import (
     no,
     programs,
     seasons,
+    serving,
     systems,
 )
 
@@ -32,6 +33,13 @@ urlpatterns = [
         "console/systems/<int:system_id>/switch-on/",
         systems.system_switch_on,
         name="system_switch_on",
+    ),
+    path("console/systems/<int:system_id>/pause/", serving.system_pause, name="system_pause"),
+    path("console/systems/<int:system_id>/resume/", serving.system_resume, name="system_resume"),
+    path(
+        "console/systems/<int:system_id>/withdraw/",
+        serving.system_withdraw,
+        name="system_withdraw",
     ),
     path("console/programs/", programs.console_programs, name="console_programs"),
     path("console/programs/new/", programs.program_new, name="program_new"),

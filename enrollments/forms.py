@@ -2,13 +2,16 @@
 
 import re
 from collections.abc import Sequence
+from datetime import date, datetime, time, timedelta
 from typing import Any, cast
+from zoneinfo import ZoneInfo
 
 from django import forms
 from django.http import QueryDict
 
 from enrollments.models import Question
 from enrollments.operations import Choice
+from people.forms import RefusableForm
 
 
 class AgreeForm(forms.Form):
@@ -112,3 +115,61 @@ class AnswerForm(forms.Form):
     def said(self) -> dict[int, bool]:
         """Question id -> yes, once the form is valid."""
         return {int(name.split("-")[1]): yes for name, yes in self.cleaned_data.items()}
+
+
+class _Day(forms.DateInput):
+    input_type = "date"
+
+    def __init__(self) -> None:
+        super().__init__(format="%Y-%m-%d")
+
+
+class PauseForm(RefusableForm):
+    """From which day and until which one, both with all their hours, by the clock of ``zone``."""
+
+    since = forms.DateField(
+        label="From", required=False, widget=_Day(), help_text="Empty: at once."
+    )
+    until = forms.DateField(
+        label="Until the end of",
+        required=False,
+        widget=_Day(),
+        help_text="Empty: until you resume it.",
+    )
+
+    def __init__(self, *args: Any, zone: str, now: datetime, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._zone = ZoneInfo(zone)
+        self._today = now.astimezone(self._zone).date()
+
+    def clean(self) -> dict[str, Any]:
+        given: dict[str, Any] = super().clean() or {}
+        since, until = given.get("since"), given.get("until")
+        if since and since < self._today:
+            self.add_error("since", "This day is over. Leave it empty to pause at once.")
+        elif until and until < (since or self._today):
+            words = "This day is before the first one." if since else "This day is over."
+            self.add_error("until", words)
+        return given
+
+    def moments(self) -> tuple[datetime | None, datetime | None]:
+        """``since`` and ``until`` as ``operations.pause`` takes them, once the form is valid."""
+        since, until = self.cleaned_data["since"], self.cleaned_data["until"]
+        return (
+            self._midnight(since) if since else None,
+            self._midnight(until + timedelta(days=1)) if until else None,
+        )
+
+    def _midnight(self, day: date) -> datetime:
+        return datetime.combine(day, time(), self._zone)
+
+
+class ServicePauseForm(PauseForm):
+    """The same, asked for by the homeowner and done by the utility."""
+
+    why = forms.CharField(
+        label="Why",
+        max_length=300,
+        help_text="What the homeowner asked for. It is kept in the activity log.",
+        error_messages={"required": "Say why; it is kept in the activity log."},
+    )

@@ -26,8 +26,10 @@ GRANT_MOVES = {
 class EnrollmentState(ColoredChoices):
     """One system in one program.
 
-    ACTIVE <──> PAUSED (homeowner or operator)
+    ACTIVE <──> PAUSED (homeowner or operator; or the day came: operations.pausing)
        └──> WITHDRAWN <── PAUSED      (final; joining again makes a new enrolment)
+
+    Whether an event reaches the system follows from the time of the pause, not from this word.
     """
 
     ACTIVE = "ACTIVE", "green", "Enrolled"
@@ -36,8 +38,16 @@ class EnrollmentState(ColoredChoices):
 
 
 ENROLLMENT_MOVES = {
-    EnrollmentState.ACTIVE: {EnrollmentState.PAUSED, EnrollmentState.WITHDRAWN},
-    EnrollmentState.PAUSED: {EnrollmentState.ACTIVE, EnrollmentState.WITHDRAWN},
+    EnrollmentState.ACTIVE: {
+        EnrollmentState.ACTIVE,  # a pause for later is planned, or called off
+        EnrollmentState.PAUSED,
+        EnrollmentState.WITHDRAWN,
+    },
+    EnrollmentState.PAUSED: {
+        EnrollmentState.PAUSED,  # until another day
+        EnrollmentState.ACTIVE,
+        EnrollmentState.WITHDRAWN,
+    },
     EnrollmentState.WITHDRAWN: set(),
 }
 LIVE_ENROLLMENTS = frozenset({EnrollmentState.ACTIVE, EnrollmentState.PAUSED})

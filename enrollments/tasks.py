@@ -28,6 +28,11 @@ def imports_due() -> list[int]:
     return customers.imports_due(now=clock.now(), real_now=clock.real_now())
 
 
+@shared_task
+def turn_pauses(**_: Any) -> None:
+    operations.turn_pauses(now=clock.database_now())
+
+
 def due() -> list[int]:
     """Grants whose home waits to be read."""
     return queries.grants_due_for_sync(real_now=clock.real_now())

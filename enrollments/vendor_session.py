@@ -269,10 +269,12 @@ def refresh_many(
         return sum(pool.map(some, range(min(REFRESHERS, len(grant_ids)))))
 
 
-def leave(*, enrollment_id: int, actor: Actor, now: datetime) -> operations.Left | None:
+def leave(
+    *, enrollment_id: int, actor: Actor, now: datetime, why: str = ""
+) -> operations.Left | None:
     """A system leaves its program; None when it was not in it. A permission that ended with it is
     given back to Carrier too, as far as Carrier can be reached. Raises Refused."""
-    left = operations.withdraw(enrollment_id=enrollment_id, actor=actor, now=now)
+    left = operations.withdraw(enrollment_id=enrollment_id, actor=actor, now=now, why=why)
     if left is not None and left.forgotten is not None:
         _give_back_forgotten(left.forgotten)
     return left

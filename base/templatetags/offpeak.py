@@ -26,13 +26,15 @@ def _time(moment: datetime, shown: str) -> SafeString:
     return format_html('<time datetime="{}">{}</time>', moment.isoformat(), shown)
 
 
+def when(value: datetime | None, zone: str | ZoneInfo = "UTC") -> str:
+    """The words of ``moment``, for a sentence."""
+    return f"{_local(value, zone):%a %b %-d, %-I:%M %p %Z}" if value else UNKNOWN
+
+
 @register.simple_tag
 def moment(value: datetime | None, zone: str | ZoneInfo = "UTC") -> str:
     """``Tue Jul 14, 3:04 PM CDT``; a dash when there is no moment."""
-    if not value:
-        return UNKNOWN
-    local = _local(value, zone)
-    return _time(local, f"{local:%a %b %-d, %-I:%M %p %Z}")
+    return _time(_local(value, zone), when(value, zone)) if value else UNKNOWN
 
 
 @register.simple_tag

@@ -15,6 +15,7 @@ from django.db import connection, transaction
 
 from base.locks import LockSpace
 from dr_events.queries.holds import HELD, LIMITS_MARK
+from dr_events.queries.pausing import takes_part
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +51,7 @@ WITH due AS (
     WHERE d.event_id = %(event)s AND d.system_id > %(after)s AND d.delivery = 'PLANNED'
       AND d.opted_out_at IS NULL AND (d.not_before IS NULL OR d.not_before <= clock_timestamp())
       AND e.state = 'SCHEDULED' AND e.send_at <= %(now)s AND %(now)s < %(last_send)s
-      AND n.state = 'ACTIVE' AND g.state = 'ACTIVE' AND g.access_sealed IS NOT NULL
+      AND {takes_part("d.window")} AND g.state = 'ACTIVE' AND g.access_sealed IS NOT NULL
       AND (g.access_expires_at IS NULL OR g.access_expires_at > clock_timestamp() + %(margin)s)
       AND NOT EXISTS (SELECT 1 FROM dr_events_pause
                       WHERE grant_id = g.id AND until > clock_timestamp())

@@ -52,7 +52,7 @@ def recheck_limits(*, event_id: int, now: datetime) -> int:
         if one.code not in ("past", "notice")
     ]
     later = Event.objects.filter(scheduled_at__gt=planned).values_list("id", flat=True)
-    values = candidates.parameters(event, apart=list(later))
+    values = candidates.parameters(event, apart=list(later), limits_only=True)
     values |= {"outside": bool(problems), "limits": [str(reason) for reason in _LIMITS]}
     with connection.cursor() as cursor:
         cursor.execute(candidates.CANDIDATES + _LEAVE_OUT, values)

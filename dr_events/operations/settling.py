@@ -5,22 +5,26 @@ from typing import Any
 
 from django.db import connection, transaction
 
+from dr_events.queries.pausing import takes_part
+
 # Business time after the end until which unsure rows are still looked up.
 GIVE_UP_AFTER = timedelta(hours=1)
 
 POISON_AFTER = 3
+_TAKES_PART = takes_part("d.window")
 
 _SETTLE: dict[str, str] = {
     # Consent or permission ended between the plan and now. Nothing was sent; nothing will be.
-    "left": """
+    "left": f"""
         UPDATE dr_events_dispatch d SET holds_slot = false,
-            delivery = CASE n.state WHEN 'ACTIVE' THEN 'UNAUTHORIZED' ELSE 'SKIPPED' END,
-            reason = CASE n.state WHEN 'ACTIVE' THEN 'NO_PERMISSION' ELSE n.state END,
-            trouble = CASE n.state WHEN 'ACTIVE' THEN 'Permission at Carrier is lost' ELSE '' END
+            delivery = CASE WHEN {_TAKES_PART} THEN 'UNAUTHORIZED' ELSE 'SKIPPED' END,
+            reason = CASE WHEN {_TAKES_PART} THEN 'NO_PERMISSION'
+                WHEN n.state = 'ACTIVE' THEN 'PAUSED' ELSE n.state END,
+            trouble = CASE WHEN {_TAKES_PART} THEN 'Permission at Carrier is lost' ELSE '' END
         FROM enrollments_enrollment n, enrollments_system s, enrollments_carriergrant g
         WHERE d.event_id = %(event)s AND d.delivery = 'PLANNED' AND n.id = d.enrollment_id
           AND s.id = d.system_id AND g.id = s.grant_id
-          AND (n.state <> 'ACTIVE' OR g.state <> 'ACTIVE')""",
+          AND (g.state <> 'ACTIVE' OR NOT {_TAKES_PART})""",  # noqa: S608 - a constant
     "cancelled": """
         UPDATE dr_events_dispatch d SET delivery = 'CANCELLED', reason = 'EVENT_CANCELLED',
             holds_slot = false

@@ -11,10 +11,12 @@ from django.db import connection
 
 from dr_events.models import Event
 from dr_events.queries.groups import MEMBERS
+from dr_events.queries.pausing import rests
 from dr_events.rules.limits import season
 from dr_events.states import Reason
 from enrollments.models import Program
 
+_AWAY = rests("tstzrange(%(starts_at)s, %(ends_at)s)")
 # One row per enrolled system of the program: its reason to be left out, '' when it is in.
 # Windows of other events count while they hold the home's time (holds_slot); ``others`` are those
 # that can matter. Permissions are wide rows: only the few that do not hold are looked up.
@@ -23,7 +25,7 @@ WITH lost AS (
     SELECT s.id AS system_id FROM enrollments_carriergrant g
     JOIN enrollments_system s ON s.grant_id = g.id WHERE g.state <> 'ACTIVE'
 ), targets AS (
-    SELECT n.id AS enrollment_id, n.system_id, n.state AS enrollment_state
+    SELECT n.id AS enrollment_id, n.system_id, {_AWAY} AS rests
     FROM enrollments_enrollment n
     WHERE n.program_id = %(program)s AND n.state IN ('ACTIVE', 'PAUSED')
       AND (cardinality(%(postal)s::text[]) = 0 OR n.system_id IN (
@@ -43,8 +45,8 @@ WITH lost AS (
 ), candidates AS (
     SELECT t.enrollment_id, t.system_id,
         CASE
-            WHEN l.system_id IS NOT NULL THEN 'NO_PERMISSION'
-            WHEN t.enrollment_state = 'PAUSED' THEN 'PAUSED'
+            WHEN l.system_id IS NOT NULL AND NOT %(limits_only)s THEN 'NO_PERMISSION'
+            WHEN t.rests AND NOT %(limits_only)s THEN 'PAUSED'
             WHEN h.overlaps THEN 'OVERLAP'
             WHEN h.in_day >= %(max_per_day)s THEN 'DAY_CAP'
             WHEN h.in_week >= %(max_per_week)s THEN 'WEEK_CAP'
@@ -73,8 +75,11 @@ class Preview:
         return self.targeted + sum(count for _, count in self.left_out)
 
 
-def parameters(event: Event, *, apart: Sequence[int] = ()) -> dict[str, Any]:
+def parameters(
+    event: Event, *, apart: Sequence[int] = (), limits_only: bool = False
+) -> dict[str, Any]:
     """Parameters of CANDIDATES. ``apart``: events that take nothing from this one's limits.
+    ``limits_only``: a pause or a lost permission is no reason; it may end before the event.
 
     Days, weeks (Monday to Sunday) and the season are local to the
     program's zone and those the start lies in."""
@@ -91,6 +96,7 @@ def parameters(event: Event, *, apart: Sequence[int] = ()) -> dict[str, Any]:
     return {
         "event": event.pk or 0,
         "others": _others([event.pk or 0, *apart], around, caps),
+        "limits_only": limits_only,
         "wire_id": event.wire_id,
         "program": program.pk,
         "postal": list(event.postal_codes),

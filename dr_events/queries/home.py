@@ -15,7 +15,8 @@ from dr_events.rules.limits import season
 from dr_events.states import Delivery
 from enrollments import queries as homes
 from enrollments.models import Enrollment, Program
-from enrollments.queries import SystemCard
+from enrollments.queries import SystemCard, pause_of
+from enrollments.rules import Pause
 from enrollments.states import LIVE_ENROLLMENTS, ConsentAct, EnrollmentState, GrantState
 from people.models import User
 
@@ -33,14 +34,25 @@ class HomeSystem:
     zone: str
     used: int
     cap: int
+    now: datetime
 
     @property
     def left(self) -> int:
         return max(self.cap - self.used, 0)
 
     @property
+    def pause(self) -> Pause | None:
+        """The pause it has or will have."""
+        pause = self.card.pause
+        return None if pause is None or pause.is_over(self.now) else pause
+
+    @property
     def is_paused(self) -> bool:
-        return self.card.enrollment_state == EnrollmentState.PAUSED
+        return self.pause is not None and self.pause.holds(self.now)
+
+    @property
+    def state(self) -> EnrollmentState:
+        return EnrollmentState.PAUSED if self.is_paused else EnrollmentState.ACTIVE
 
     @property
     def needs_relink(self) -> bool:
@@ -70,14 +82,16 @@ class HomePage:
 
 
 @dataclass(frozen=True, slots=True)
-class Leaving:
-    """What a withdrawal page needs to say."""
+class Mine:
+    """One enrolment of this home, for the pages that pause it or end it."""
 
     enrollment_id: int
     state: EnrollmentState
     system: str
     program: str
     slug: str
+    zone: str
+    pause: Pause | None
     is_last: bool
     at_carrier: bool
 
@@ -134,6 +148,7 @@ def _enrolled(user: User, cards: Sequence[SystemCard], now: datetime) -> tuple[H
                 zone=program.time_zone,
                 used=used[program.pk, card.id],
                 cap=program.max_per_season,
+                now=now,
             )
         )
     return tuple(found)
@@ -168,7 +183,7 @@ def _joining(user: User, joined: set[str]) -> tuple[Program, ...]:
     )
 
 
-def my_enrollment(user: User, enrollment_id: int, *, now: datetime) -> Leaving | None:
+def my_enrollment(user: User, enrollment_id: int, *, now: datetime) -> Mine | None:
     """One enrolment of this home; None when there is none or it is somebody else's."""
     found = (
         Enrollment.objects.filter(id=enrollment_id, user=user)
@@ -180,12 +195,15 @@ def my_enrollment(user: User, enrollment_id: int, *, now: datetime) -> Leaving |
     out = Dispatch.objects.filter(
         enrollment=found, event__ends_at__gt=now, delivery__in=OUT_OF_HAND
     )
-    return Leaving(
+    pause = pause_of(found)
+    return Mine(
         enrollment_id=found.pk,
         state=EnrollmentState(found.state),
         system=found.system.name or found.system.serial,
         program=found.program.name,
         slug=found.program.slug,
+        zone=found.program.time_zone,
+        pause=None if pause is None or pause.is_over(now) else pause,
         is_last=not homes.others_on_grant(found).exists(),
         at_carrier=out.exists(),
     )

@@ -18,6 +18,7 @@ from dr_events.states import (
     Recall,
     Response,
 )
+from enrollments.queries import pause_of
 from enrollments.states import EnrollmentState
 from people.models import User
 
@@ -46,6 +47,7 @@ class HomeEvent:
     note: str
     called_off: bool
     enrollment: EnrollmentState
+    rests: bool  # a pause of the system touches the event
     delivery: Delivery
     participation: Participation
     reason: Reason
@@ -101,7 +103,7 @@ class HomeEvent:
             return "called-off"
         if self.said_no or self.enrollment == EnrollmentState.WITHDRAWN:
             return "said-no"
-        return "paused" if self.enrollment == EnrollmentState.PAUSED else "planned"
+        return "paused" if self.rests else "planned"
 
     @property
     def truth(self) -> str:
@@ -132,6 +134,7 @@ def rows_of(user: User) -> QuerySet[Dispatch]:
 
 def event_of(row: Dispatch, now: datetime) -> HomeEvent:
     event = row.event
+    pause = pause_of(row.enrollment)
     return HomeEvent(
         dispatch_id=row.pk,
         event_id=event.pk,
@@ -150,6 +153,7 @@ def event_of(row: Dispatch, now: datetime) -> HomeEvent:
         note=event.note,
         called_off=event.state == EventState.CANCELLED,
         enrollment=EnrollmentState(row.enrollment.state),
+        rests=pause is not None and pause.touches(event.starts_at, event.ends_at),
         delivery=Delivery(row.delivery),
         participation=Participation(row.participation),
         reason=Reason(row.reason),

@@ -11,8 +11,9 @@ from dr_events.models import Attempt, Dispatch, Event, Reading
 from dr_events.rules import outcomes
 from dr_events.states import Delivery, Participation, Reason
 from enrollments.models import Consent, Enrollment, System
-from enrollments.queries import SystemCard, cards
-from enrollments.states import ConsentAct, EnrollmentState
+from enrollments.queries import SystemCard, cards, pause_of
+from enrollments.rules import Pause
+from enrollments.states import LIVE_ENROLLMENTS, ConsentAct, EnrollmentState
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +25,7 @@ class Membership:
     state: EnrollmentState
     enrolled_at: datetime
     changed_at: datetime
+    pause: Pause | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +149,11 @@ class SystemPage:
         return f"{how}{f': {said}' if said else ''}"
 
     @property
+    def membership(self) -> Membership | None:
+        """The place it has in a program now."""
+        return next((one for one in self.memberships if one.state in LIVE_ENROLLMENTS), None)
+
+    @property
     def zone(self) -> str:
         """The zone of the program the home is or was in."""
         return self.memberships[0].zone if self.memberships else "UTC"
@@ -182,6 +189,7 @@ def _memberships(system: System) -> tuple[Membership, ...]:
             EnrollmentState(row.state),
             row.enrolled_at,
             row.changed_at,
+            pause_of(row),
         )
         for row in rows
     )

@@ -12,6 +12,7 @@ from django.db.models.functions import Now
 
 from dr_events.models import Control, Dispatch, Event
 from dr_events.queries.holds import HELD, LIMITS_MARK, limits_mark
+from dr_events.queries.pausing import takes_part
 from dr_events.states import OPEN, Delivery, EventState
 from enrollments.models import CarrierGrant
 from enrollments.states import GrantState
@@ -102,7 +103,8 @@ SELECT coalesce({HELD}, (
           SELECT d.id FROM enrollments_enrollment n
           JOIN dr_events_event e ON e.id = %(event)s AND e.program_id = n.program_id
           JOIN dr_events_dispatch d ON d.event_id = e.id AND d.enrollment_id = n.id
-          WHERE n.state <> 'ACTIVE' AND d.delivery = 'SENDING'),
+          WHERE (n.state <> 'ACTIVE' OR n.paused_from IS NOT NULL) AND d.delivery = 'SENDING'
+            AND NOT {takes_part("d.window")}),
     ARRAY(SELECT d.id FROM dr_events_pause p
           JOIN enrollments_system s ON s.grant_id = p.grant_id
           JOIN dr_events_dispatch d ON d.event_id = %(event)s AND d.system_id = s.id

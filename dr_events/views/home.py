@@ -7,13 +7,15 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from base import clock
 from base.refusal import Refused
+from base.templatetags.offpeak import when
 from dr_events import operations
 from dr_events.queries import home as queries
-from dr_events.queries.home import Leaving
+from dr_events.queries.home import Mine
 from dr_events.queries.home_event import HomeEvent
 from dr_events.states import OptOutVia
 from enrollments import operations as enrolling
 from enrollments import vendor_session
+from enrollments.forms import PauseForm
 from people.access import actor_of, homeowner_page, me
 
 AT_CARRIER = " An event is already at Carrier; to stop it, press Override on the wall control."
@@ -27,7 +29,7 @@ def _event(request: HttpRequest, dispatch_id: int) -> HomeEvent:
     return found
 
 
-def _enrollment(request: HttpRequest, enrollment_id: int) -> Leaving:
+def _enrollment(request: HttpRequest, enrollment_id: int) -> Mine:
     found = queries.my_enrollment(me(request), enrollment_id, now=clock.now())
     if found is None:
         raise Http404
@@ -73,17 +75,42 @@ def opt_out(request: HttpRequest, dispatch_id: int) -> HttpResponse:
 
 
 @homeowner_page
-@require_POST
+@require_http_methods(["GET", "HEAD", "POST"])
 def pause_system(request: HttpRequest, enrollment_id: int) -> HttpResponse:
+    """From a day until a day, or until it is resumed."""
     mine = _enrollment(request, enrollment_id)
-    if enrolling.pause(enrollment_id=enrollment_id, actor=actor_of(request), now=clock.now()):
-        text = f"{mine.system} is paused. It gets no events until you resume it."
-        if mine.at_carrier:
-            text += (
-                " One event is already at Carrier; press Override on the wall control to stop it."
+    posted = request.POST if request.method == "POST" else None
+    form = PauseForm(posted, zone=mine.zone, now=clock.now())
+    if posted is not None and form.is_valid():
+        since, until = form.moments()
+        try:
+            enrolling.pause(
+                enrollment_id=enrollment_id,
+                actor=actor_of(request),
+                now=clock.now(),
+                since=since,
+                until=until,
             )
-        messages.success(request, text)
-    return redirect("my_home")
+        except Refused as no:
+            form.refuse(no)
+        else:
+            _say_paused(request, _enrollment(request, enrollment_id))
+            return redirect("my_home")
+    context = {"mine": mine, "form": form, "zone": mine.zone}
+    return render(request, "home/pause.html", context, status=422 if form.errors else 200)
+
+
+def _say_paused(request: HttpRequest, mine: Mine) -> None:
+    if mine.pause is None:  # it left the program meanwhile
+        return
+    begins = "is paused" if mine.pause.holds(clock.now()) else "will be paused"
+    since = "" if mine.pause.holds(clock.now()) else f" from {when(mine.pause.since, mine.zone)}"
+    last = mine.pause.last_minute
+    until = f"until {when(last, mine.zone)}" if last else "until you resume it"
+    text = f"{mine.system} {begins}{since}. It gets no events {until}."
+    if mine.at_carrier:
+        text += " One event is already at Carrier; press Override on the wall control to stop it."
+    messages.success(request, text)
 
 
 @homeowner_page

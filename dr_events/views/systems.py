@@ -15,6 +15,7 @@ from dr_events.queries import one_system as page_query
 from dr_events.queries import systems as query
 from enrollments.asking import window
 from enrollments.asking.documents import BY_KEY, DOCUMENTS, Document
+from enrollments.forms import ServicePauseForm
 from enrollments.operations.looking import WAYS
 from people.access import actor_of, console_page, service_act
 
@@ -123,5 +124,6 @@ def _whole(
         "documents": [(one, window.why_not(page.system, one.scope)) for one in DOCUMENTS],
         "why_not_switch": window.why_not(page.system, window.WRITE_SCOPE),
         "ways": WAYS.items(),
+        "pause_form": ServicePauseForm(zone=page.zone, now=clock.now(), auto_id="pause-%s"),
     }
     return render(request, "console/system.html", context | (answer or {}))

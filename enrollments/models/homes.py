@@ -7,7 +7,7 @@ from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 
 from base.moves import MoveQuerySet
 from enrollments.states import (
@@ -249,6 +249,10 @@ class Enrollment(models.Model):
     state = models.CharField(max_length=20, choices=EnrollmentState, default=EnrollmentState.ACTIVE)
     enrolled_at = models.DateTimeField()
     changed_at = models.DateTimeField()
+    # The pause this system has or will have; its end is not part of it. Both empty while PAUSED:
+    # it has always been so, until it is resumed.
+    paused_from = models.DateTimeField(null=True, help_text="Business time.")
+    paused_until = models.DateTimeField(null=True, help_text="Business time.")
 
     objects: ClassVar[Any] = MoveQuerySet["Enrollment"].as_manager()
     move_field = "state"
@@ -262,9 +266,22 @@ class Enrollment(models.Model):
                 fields=["system"],
                 condition=Q(state__in=sorted(LIVE_ENROLLMENTS)),
                 name="one_live_enrollment_per_system",
-            )
+            ),
+            models.CheckConstraint(
+                condition=Q(paused_from=None)
+                | Q(paused_until=None)
+                | Q(paused_until__gt=F("paused_from")),
+                name="pause_has_length",
+            ),
         ]
-        indexes = [models.Index(fields=["program", "system"], name="enrollments_by_program")]
+        indexes = [
+            models.Index(fields=["program", "system"], name="enrollments_by_program"),
+            models.Index(
+                fields=["id"],
+                condition=Q(paused_from__isnull=False),
+                name="enrollments_with_pause",
+            ),
+        ]
 
 
 class Consent(models.Model):

@@ -15,7 +15,7 @@ from enrollments.operations.customers import (
     write,
 )
 from enrollments.operations.deciding import Choice, Decided, decide
-from enrollments.operations.enrolling import Left, enroll, pause, resume, withdraw
+from enrollments.operations.enrolling import Left, enroll, withdraw
 from enrollments.operations.grouping import (
     add_members,
     change_group,
@@ -40,6 +40,7 @@ from enrollments.operations.notices import (
     tell,
     want_event_mail,
 )
+from enrollments.operations.pausing import pause, pauses_turn, resume, turn_pauses
 from enrollments.operations.permission import (
     Forgotten,
     LinkedElsewhere,
@@ -91,6 +92,7 @@ __all__ = [
     "make_link",
     "match_account",
     "pause",
+    "pauses_turn",
     "permission_lost",
     "put_off",
     "put_off_refresh",
@@ -109,6 +111,7 @@ __all__ = [
     "sync_failed",
     "take_link_attempt",
     "tell",
+    "turn_pauses",
     "upload",
     "want_event_mail",
     "withdraw",

@@ -1,4 +1,4 @@
-"""Systems join, rest and leave a program."""
+"""Systems join and leave a program."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,6 +13,7 @@ from enrollments import queries, rules
 from enrollments.models import Consent, Enrollment, Program, System, Terms
 from enrollments.operations import applications
 from enrollments.operations.notices import tell
+from enrollments.operations.pausing import must_say_why
 from enrollments.operations.permission import Forgotten, forget_tokens
 from enrollments.states import LIVE_ENROLLMENTS, ConsentAct, EnrollmentState, NoticeKind
 from people.models import User
@@ -98,37 +99,18 @@ def _write_consents(
     )
 
 
-@transaction.atomic
-def pause(*, enrollment_id: int, actor: Actor, now: datetime) -> int:
-    """No events until resumed. Zero when it was not active."""
-    moved = Enrollment.objects.pick(id=enrollment_id).move(
-        EnrollmentState.ACTIVE, EnrollmentState.PAUSED, changed_at=now
-    )
-    if moved:
-        record(actor=actor, verb="pause", subject=f"enrollment:{enrollment_id}", now=now)
-    return int(moved)
-
-
-@transaction.atomic
-def resume(*, enrollment_id: int, actor: Actor, now: datetime) -> int:
-    moved = Enrollment.objects.pick(id=enrollment_id).move(
-        EnrollmentState.PAUSED, EnrollmentState.ACTIVE, changed_at=now
-    )
-    if moved:
-        record(actor=actor, verb="resume", subject=f"enrollment:{enrollment_id}", now=now)
-    return int(moved)
-
-
-def withdraw(*, enrollment_id: int, actor: Actor, now: datetime) -> Left | None:
+def withdraw(*, enrollment_id: int, actor: Actor, now: datetime, why: str = "") -> Left | None:
     """The home leaves the program; None when it was not in it. Deliveries not yet sent are never
     sent: the claim asks. With the last system on a permission its tokens are destroyed.
 
     Raises Refused, and changes nothing, while somebody else is writing the same rows: a renewal of
-    the tokens may take longer than anybody waits for a page.
+    the tokens may take longer than anybody waits for a page; or when somebody of the utility does
+    not say ``why``.
     """
+    must_say_why(actor, why)
     try:
         with transaction.atomic():
-            return _withdraw(enrollment_id, actor, now)
+            return _withdraw(enrollment_id, actor, now, why)
     except OperationalError as error:
         if isinstance(error.__cause__, LockNotAvailable):
             raise Refused(
@@ -139,7 +121,7 @@ def withdraw(*, enrollment_id: int, actor: Actor, now: datetime) -> Left | None:
         raise
 
 
-def _withdraw(enrollment_id: int, actor: Actor, now: datetime) -> Left | None:
+def _withdraw(enrollment_id: int, actor: Actor, now: datetime, why: str) -> Left | None:
     moved = Enrollment.objects.pick(id=enrollment_id).move(
         sorted(LIVE_ENROLLMENTS), EnrollmentState.WITHDRAWN, changed_at=now
     )
@@ -158,7 +140,8 @@ def _withdraw(enrollment_id: int, actor: Actor, now: datetime) -> Left | None:
         enrollment.user, [enrollment.system], given.terms, ConsentAct.WITHDRAWN, actor, now
     )
     _withdraw_agreement_if_last(enrollment, given.terms, actor, now)
-    record(actor=actor, verb="withdraw", subject=f"enrollment:{enrollment_id}", now=now)
+    detail = {"why": why} if why else {}
+    record(actor=actor, verb="withdraw", subject=f"enrollment:{enrollment_id}", now=now, **detail)
     tell(
         user=enrollment.user,
         kind=NoticeKind.WITHDRAWN,

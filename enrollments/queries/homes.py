@@ -62,6 +62,7 @@ class SystemCard:
     obstacle: Ineligible | None
     enrollment_id: int | None
     enrollment_state: EnrollmentState | None
+    pause: rules.Pause | None
     program_name: str
     grant_state: GrantState
     owner: str
@@ -152,6 +153,10 @@ def cards(systems: QuerySet[System]) -> list[SystemCard]:
     return [_card(system, live.get(system.pk)) for system in rows]
 
 
+def pause_of(enrollment: Enrollment) -> rules.Pause | None:
+    return rules.pause_of(enrollment.state, enrollment.paused_from, enrollment.paused_until)
+
+
 def _card(system: System, enrollment: Enrollment | None) -> SystemCard:
     equipment = " ".join(part for part in (system.brand, system.model) if part)
     return SystemCard(
@@ -168,6 +173,7 @@ def _card(system: System, enrollment: Enrollment | None) -> SystemCard:
         obstacle=obstacle(system),
         enrollment_id=enrollment.pk if enrollment else None,
         enrollment_state=EnrollmentState(enrollment.state) if enrollment else None,
+        pause=pause_of(enrollment) if enrollment else None,
         program_name=enrollment.program.name if enrollment else "",
         grant_state=GrantState(system.grant.state),
         owner=system.grant.user.email,

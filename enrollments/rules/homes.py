@@ -2,8 +2,9 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 
-from enrollments.states import Ineligible
+from enrollments.states import EnrollmentState, Ineligible
 
 # Without these nothing can be sent or read back (contract 1 and 6.4).
 NEEDED_SCOPES = ("Read-User", "Read-System", "Read-UtilityEvents", "Write-UtilityEvents")
@@ -43,6 +44,39 @@ class SystemFacts:
     dr_enabled: bool | None
     is_online: bool
     scopes: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """The time a system rests, business time. ``since`` None: it always did; ``until``, not part of
+    it, None: until it is resumed."""
+
+    since: datetime | None
+    until: datetime | None
+
+    def touches(self, begin: datetime, end: datetime) -> bool:
+        """Has it a moment in common with this time? The end is not part of either."""
+        begins_in_time = self.since is None or self.since < end
+        return begins_in_time and (self.until is None or self.until > begin)
+
+    def holds(self, now: datetime) -> bool:
+        return (self.since is None or self.since <= now) and not self.is_over(now)
+
+    def is_over(self, now: datetime) -> bool:
+        return self.until is not None and self.until <= now
+
+    @property
+    def last_minute(self) -> datetime | None:
+        """How people say when it ends: 11:59 PM of its last day."""
+        return self.until - timedelta(minutes=1) if self.until else None
+
+
+def pause_of(state: str, since: datetime | None, until: datetime | None) -> Pause | None:
+    """The pause of an enrolment, running or to come. queries.pausing of dr_events asks the same in
+    SQL."""
+    if state == EnrollmentState.PAUSED or since is not None:
+        return Pause(since, until)
+    return None
 
 
 def missing_scopes(scopes: Iterable[str]) -> tuple[str, ...]:

@@ -223,7 +223,9 @@ GUARDS = {
         cancel_before_it_came_back, unasked("e.state = 'SCHEDULED' AND")
     ),
     "cancel in the last look": look_guard(cancel, deaf),
-    "consent in the claim": claim_guard(pause_home, unasked("n.state = 'ACTIVE' AND")),
+    "consent in the claim": claim_guard(
+        pause_home, unasked("AND (n.state IN ('ACTIVE', 'PAUSED') AND NOT", "AND (true OR")
+    ),
     "consent in the last look": look_guard(pause_home, deaf_to_homes),
     "opt-out in the claim": claim_guard(
         say_no_before_it_came_back, unasked("AND d.opted_out_at IS NULL")
