@@ -24,7 +24,6 @@ from carrier_sandbox.oauth import token_answer
 from carrier_sandbox.personas import BY_NAME
 from carrier_sandbox.records import NEVER, EventRecord
 from carrier_sandbox.sandbox import Sandbox
-from carrier_sandbox.traits import serial_of
 from carrier_sandbox.tree import Malformed
 from carrier_sandbox.truth import rooms, system_truth, truth
 from carrier_sandbox.variants import CHOICES, parse_variants
@@ -172,7 +171,7 @@ class Admin:
     # --- doing -------------------------------------------------------------------------------
 
     def _system(self, serial: object) -> System:
-        system = self.sandbox.world.system(serial) if isinstance(serial, str) else None
+        system = self.sandbox.world.ever(serial) if isinstance(serial, str) else None
         if system is None:
             raise Trouble("no such system")
         return system
@@ -197,10 +196,14 @@ class Admin:
                 self._switch(system, values["do"] == "dr_on", now)
             case "foreign_event":
                 self._foreign(system, values, now)
+            case "replace":
+                if self.sandbox.world.system(system.serial) is None:
+                    raise Trouble("it was replaced before")
+                system = self._system(self.sandbox.world.replace_control(system))
             case _:
                 raise Trouble(
-                    "do must be override, go_offline, come_online, dr_on, dr_off, foreign_event "
-                    "or, for a user, revoke"
+                    "do must be override, go_offline, come_online, dr_on, dr_off, foreign_event, "
+                    "replace or, for a user, revoke"
                 )
         return system_truth(system, now)
 
@@ -261,12 +264,10 @@ class Admin:
                 raise Trouble("no such user")
             family = grants.new_family(self.sandbox.client.client_id, user, frozenset(scopes))
             issued = grants.issue(family, now.real)
-            numbers = [index * 2, index * 2 + 1]
-            serials = [serial_of(world.seed, number) for number in numbers]
             made.append(
                 {
                     **token_answer(issued, grants.access_ttl_s),
-                    "systems": [serial for serial in serials if world.system(serial)],
+                    "systems": [system.serial for system in world.systems_of(index)],
                 }
             )
         return {"grants": made}

@@ -159,9 +159,11 @@ class SystemTraits:
         return self.capacity / self.seer
 
 
-def serial_of(seed: int, number: int) -> str:
-    """The serial of the n-th system: week and year of make from the seed, then the number."""
-    week = 1 + (number * 7919 + seed * 31) % 52
+def serial_of(seed: int, number: int, generation: int = 0) -> str:
+    """The serial of the n-th system: week and year of make from the seed, then the number.
+    ``generation``: how often its wall control was replaced.
+    """
+    week = 1 + (number * 7919 + seed * 31 + generation * 11) % 52
     year = 18 + (number * 104729 + seed * 17) % 7
     return f"{week:02d}{year:02d}W{number:06d}"
 

@@ -5,7 +5,7 @@ rest.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from carrier_sandbox.dice import Dice, shuffled
 from carrier_sandbox.personas import PERSONAS, Persona, persona_codes
@@ -26,6 +26,7 @@ class System:
     username: str
     persona: str
     seed: int
+    generation: int = 0
     records: list[EventRecord] = field(default_factory=list)
     posts: int = 0
     offline_spans: list[tuple[float, float]] = field(default_factory=list)
@@ -39,7 +40,8 @@ class System:
     def traits(self) -> SystemTraits:
         """Equipment, rolled at first use."""
         if self._traits is None:
-            self._traits = system_traits(self.seed, self.number, self.persona)
+            rolled = system_traits(self.seed, self.number, self.persona)
+            self._traits = replace(rolled, serial=self.serial)
         return self._traits
 
     @property
@@ -71,6 +73,7 @@ class World:
         doubles = bytearray([1]) * seconds + bytearray(homes - seconds)
         self._doubles = shuffled(doubles, Dice(seed, "doubles"))
         self._systems: dict[str, System] = {}
+        self._generations: dict[int, int] = {}
 
     def home_index(self, username: str) -> int | None:
         """The index of a home from its user name, or None."""
@@ -103,31 +106,54 @@ class World:
         return [f"home-{i + 1:04d}" for i, found in enumerate(self._personas) if found == code]
 
     def system(self, serial: str) -> System | None:
-        """The system with this serial, or None."""
+        """The system with this serial, or None; one whose wall control was replaced is gone."""
         found = self._systems.get(serial)
         if found is not None:
-            return found
+            return found if found.generation == self._generation(found.number) else None
         digits = serial[5:]
         if len(serial) != 11 or not digits.isascii() or not digits.isdigit():
             return None
         number = int(digits)
         index, second = divmod(number, 2)
-        known = index < self.homes and serial == serial_of(self.seed, number)
+        known = index < self.homes and serial == self._serial(number)
         if not known or (second and not self._doubles[index]):
             return None
-        made = System(number, serial, f"home-{index + 1:04d}", self.persona(index).name, self.seed)
+        made = System(
+            number, serial, f"home-{index + 1:04d}", self.persona(index).name, self.seed,
+            self._generation(number),
+        )  # fmt: skip
         self._systems[serial] = made
         return made
+
+    def _generation(self, number: int) -> int:
+        return self._generations.get(number, 0)
+
+    def _serial(self, number: int) -> str:
+        return serial_of(self.seed, number, self._generation(number))
+
+    def ever(self, serial: str) -> System | None:
+        """The system with this serial, also one that was replaced."""
+        return self._systems.get(serial) or self.system(serial)
+
+    def replace_control(self, system: System) -> str:
+        """A new wall control in the same place; its serial. The old one is listed no more and
+        answers nothing; what it held stays with it.
+        """
+        self._generations[system.number] = system.generation + 1
+        return self._serial(system.number)
 
     def systems_of(self, index: int) -> list[System]:
         """The systems of one home."""
         numbers = (index * 2, index * 2 + 1) if self._doubles[index] else (index * 2,)
-        found = (self.system(serial_of(self.seed, number)) for number in numbers)
+        found = (self.system(self._serial(number)) for number in numbers)
         return [system for system in found if system is not None]
 
     def restore(self, systems: list[System]) -> None:
         """Take over systems an earlier process knew."""
         self._systems.update((system.serial, system) for system in systems)
+        for system in systems:
+            newest = max(system.generation, self._generation(system.number))
+            self._generations[system.number] = newest
 
     def touched(self) -> Iterator[System]:
         """Every system anybody has asked for so far, in order of number."""
