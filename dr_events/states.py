@@ -156,6 +156,7 @@ class Reason(ColoredChoices):
     OPTED_OUT = "OPTED_OUT", "yellow", "The homeowner opted out of this event"
     PAUSED = "PAUSED", "yellow", "Enrollment is paused"
     WITHDRAWN = "WITHDRAWN", "secondary", "The home left the program"
+    REPLACED = "REPLACED", "secondary", "The wall control was replaced"
     NO_PERMISSION = "NO_PERMISSION", "red", "Permission at Carrier is lost"
     OVERLAP = "OVERLAP", "yellow", "Another event covers this time"
     DAY_CAP = "DAY_CAP", "yellow", "Most events a day reached"

@@ -41,6 +41,11 @@ urlpatterns = [
         serving.system_withdraw,
         name="system_withdraw",
     ),
+    path(
+        "console/systems/<int:system_id>/replaced/",
+        serving.system_replaced,
+        name="system_replaced",
+    ),
     path("console/programs/", programs.console_programs, name="console_programs"),
     path("console/programs/new/", programs.program_new, name="program_new"),
     path("console/programs/<slug:slug>/", programs.console_program, name="console_program"),
@@ -87,6 +92,7 @@ urlpatterns = [
     path(
         "home/systems/<int:enrollment_id>/withdraw/", home.withdraw_system, name="withdraw_system"
     ),
+    path("home/systems/<int:enrollment_id>/replaced/", home.replaced, name="replaced"),
     path("home/mail/", mail.my_mail, name="my_mail"),
     # Anything below is taken, so that a mangled token ends on the same page and in no log.
     path("o/<path:token>/", no.say_no, name="say_no"),

@@ -139,6 +139,38 @@ IMPORT_MOVES = {
 }
 
 
+class EndReason(ColoredChoices):
+    """Why an enrolment ended, where nobody left."""
+
+    NONE = "", "secondary", ""
+    REPLACED = "REPLACED", "secondary", "The wall control was replaced"
+
+
+class ReplacementState(ColoredChoices):
+    """Is a new wall control the one that took an enrolled one's place?
+
+    OPEN ──> CONFIRMED (yes: the enrolment goes on there) | DENIED (no, said a person)
+      └────> MOOT (Carrier lists the old one again)
+    """
+
+    OPEN = "OPEN", "yellow", "Was the wall control replaced?"
+    CONFIRMED = "CONFIRMED", "green", "Replaced"
+    DENIED = "DENIED", "secondary", "Not a replacement"
+    MOOT = "MOOT", "secondary", "The old one is back"
+
+
+REPLACEMENT_MOVES = {
+    ReplacementState.OPEN: {
+        ReplacementState.CONFIRMED,
+        ReplacementState.DENIED,
+        ReplacementState.MOOT,
+    },
+    ReplacementState.CONFIRMED: set(),
+    ReplacementState.DENIED: set(),
+    ReplacementState.MOOT: set(),
+}
+
+
 class ConsentAct(ColoredChoices):
     GIVEN = "GIVEN", "green", "Given"
     WITHDRAWN = "WITHDRAWN", "secondary", "Withdrawn"

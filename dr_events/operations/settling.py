@@ -19,7 +19,8 @@ _SETTLE: dict[str, str] = {
         UPDATE dr_events_dispatch d SET holds_slot = false,
             delivery = CASE WHEN {_TAKES_PART} THEN 'UNAUTHORIZED' ELSE 'SKIPPED' END,
             reason = CASE WHEN {_TAKES_PART} THEN 'NO_PERMISSION'
-                WHEN n.state = 'ACTIVE' THEN 'PAUSED' ELSE n.state END,
+                WHEN n.state = 'ACTIVE' THEN 'PAUSED'
+                WHEN n.ended_because <> '' THEN n.ended_because ELSE n.state END,
             trouble = CASE WHEN {_TAKES_PART} THEN 'Permission at Carrier is lost' ELSE '' END
         FROM enrollments_enrollment n, enrollments_system s, enrollments_carriergrant g
         WHERE d.event_id = %(event)s AND d.delivery = 'PLANNED' AND n.id = d.enrollment_id

@@ -14,7 +14,7 @@ from dr_events.queries.home_event import OUT_OF_HAND, HomeEvent, event_of, my_ev
 from dr_events.rules.limits import season
 from dr_events.states import Delivery
 from enrollments import queries as homes
-from enrollments.models import Enrollment, Program
+from enrollments.models import Enrollment, Program, Replacement
 from enrollments.queries import SystemCard, pause_of
 from enrollments.rules import Pause
 from enrollments.states import LIVE_ENROLLMENTS, ConsentAct, EnrollmentState, GrantState
@@ -35,6 +35,7 @@ class HomeSystem:
     used: int
     cap: int
     now: datetime
+    replacement: Replacement | None
 
     @property
     def left(self) -> int:
@@ -134,6 +135,7 @@ def _enrolled(user: User, cards: Sequence[SystemCard], now: datetime) -> tuple[H
         ).select_related("program")
     }
     used = _used({e.program_id: e.program for e in live.values()}, user, now)
+    asked = homes.open_replacements(list(live))
     found = []
     for card in cards:
         enrollment = live.get(card.enrollment_id or 0)
@@ -149,6 +151,7 @@ def _enrolled(user: User, cards: Sequence[SystemCard], now: datetime) -> tuple[H
                 used=used[program.pk, card.id],
                 cap=program.max_per_season,
                 now=now,
+                replacement=asked.get(enrollment.pk),
             )
         )
     return tuple(found)

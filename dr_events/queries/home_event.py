@@ -19,7 +19,7 @@ from dr_events.states import (
     Response,
 )
 from enrollments.queries import pause_of
-from enrollments.states import EnrollmentState
+from enrollments.states import EndReason, EnrollmentState
 from people.models import User
 
 # Carrier has the request, or may have it: it cannot be taken back from here.
@@ -48,6 +48,7 @@ class HomeEvent:
     called_off: bool
     enrollment: EnrollmentState
     rests: bool  # a pause of the system touches the event
+    replaced: bool  # another wall control has taken its place since
     delivery: Delivery
     participation: Participation
     reason: Reason
@@ -79,6 +80,8 @@ class HomeEvent:
 
     @property
     def may_opt_out(self) -> bool:
+        if self.replaced:
+            return False
         waits = self.delivery == Delivery.PLANNED or self.is_out_of_hand
         return waits and not self.said_no and not self.is_over and not self.called_off
 
@@ -92,6 +95,8 @@ class HomeEvent:
         if self.is_out_of_hand:
             if self.called_off:
                 return "called-off-late"
+            if self.replaced:
+                return "replaced-late"
             return "said-no-late" if self.said_no else "sent"
         if self.delivery == Delivery.SKIPPED and self.reason == Reason.OPTED_OUT:
             return "said-no"
@@ -101,6 +106,8 @@ class HomeEvent:
     def _while_planned(self) -> str:
         if self.called_off:
             return "called-off"
+        if self.replaced:
+            return "replaced"
         if self.said_no or self.enrollment == EnrollmentState.WITHDRAWN:
             return "said-no"
         return "paused" if self.rests else "planned"
@@ -153,6 +160,7 @@ def event_of(row: Dispatch, now: datetime) -> HomeEvent:
         note=event.note,
         called_off=event.state == EventState.CANCELLED,
         enrollment=EnrollmentState(row.enrollment.state),
+        replaced=row.enrollment.ended_because == EndReason.REPLACED,
         rests=pause is not None and pause.touches(event.starts_at, event.ends_at),
         delivery=Delivery(row.delivery),
         participation=Participation(row.participation),

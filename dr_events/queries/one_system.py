@@ -10,10 +10,10 @@ from django.db.models import Q
 from dr_events.models import Attempt, Dispatch, Event, Reading
 from dr_events.rules import outcomes
 from dr_events.states import Delivery, Participation, Reason
-from enrollments.models import Consent, Enrollment, System
-from enrollments.queries import SystemCard, cards, pause_of
+from enrollments.models import Consent, Enrollment, Replacement, System
+from enrollments.queries import SystemCard, cards, open_replacements, pause_of
 from enrollments.rules import Pause
-from enrollments.states import LIVE_ENROLLMENTS, ConsentAct, EnrollmentState
+from enrollments.states import LIVE_ENROLLMENTS, ConsentAct, EndReason, EnrollmentState
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +26,8 @@ class Membership:
     enrolled_at: datetime
     changed_at: datetime
     pause: Pause | None
+    ended_because: EndReason
+    replacement: Replacement | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,6 +182,7 @@ def system_page(system_id: int) -> SystemPage | None:
 
 def _memberships(system: System) -> tuple[Membership, ...]:
     rows = Enrollment.objects.filter(system=system).select_related("program").order_by("-id")
+    asked = open_replacements([row.pk for row in rows])
     return tuple(
         Membership(
             row.pk,
@@ -190,6 +193,8 @@ def _memberships(system: System) -> tuple[Membership, ...]:
             row.enrolled_at,
             row.changed_at,
             pause_of(row),
+            EndReason(row.ended_because),
+            asked.get(row.pk),
         )
         for row in rows
     )

@@ -7,12 +7,13 @@ from django.db.models import Q, QuerySet
 
 from enrollments.models import CarrierGrant, Enrollment, System
 from enrollments.queries import SystemCard, cards
-from enrollments.states import EnrollmentState, GrantState
+from enrollments.states import EnrollmentState, GrantState, ReplacementState
 
 # What an operator filters by: the states of an enrolment, and the two kinds of trouble.
 FILTERS = (
     *((state.value, state.label) for state in EnrollmentState),
     ("NONE", "Not enrolled"),
+    ("REPLACED", "New wall control to confirm"),
     ("RELINK", "Permission to renew"),
     ("OFFLINE", "Offline"),
 )
@@ -45,6 +46,8 @@ def _in_state(found: QuerySet[System], state: str) -> QuerySet[System]:
         return found.filter(id__in=Enrollment.objects.filter(state=state).values("system"))
     if state == "NONE":
         return found.exclude(id__in=Enrollment.objects.values("system"))
+    if state == "REPLACED":
+        return found.filter(enrollments__replacements__state=ReplacementState.OPEN)
     if state == "RELINK":
         return found.filter(grant__state=GrantState.NEEDS_RELINK)
     if state == "OFFLINE":

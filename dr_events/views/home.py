@@ -1,5 +1,7 @@
 """The homeowner's own pages: what is planned for my home, and how to say no."""
 
+from collections.abc import Callable
+
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -145,4 +147,22 @@ def withdraw_system(request: HttpRequest, enrollment_id: int) -> HttpResponse:
                 " One event is already at Carrier; press Override on the wall control to stop it."
             )
         messages.success(request, text)
+    return redirect("my_home")
+
+
+@homeowner_page
+@require_POST
+def replaced(request: HttpRequest, enrollment_id: int) -> HttpResponse:
+    """Did a new wall control take this one's place? ``answer``: yes or no."""
+    mine = _enrollment(request, enrollment_id)
+    act: Callable[..., object] = enrolling.deny_replacement
+    done = f"{mine.system} stays enrolled as it was."
+    if request.POST.get("answer") == "yes":
+        act = enrolling.confirm_replacement
+        done = f"{mine.program} goes on with your new wall control."
+    try:
+        if act(enrollment_id=enrollment_id, actor=actor_of(request), now=clock.now()):
+            messages.success(request, done)
+    except Refused as no:
+        messages.error(request, str(no))
     return redirect("my_home")

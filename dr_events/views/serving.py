@@ -1,5 +1,7 @@
 """What the utility does for one home whose owner asks for it: pause, resume, leave."""
 
+from collections.abc import Callable
+
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
@@ -86,6 +88,27 @@ def system_withdraw(request: HttpRequest, system_id: int) -> HttpResponse:
         return _answered(request, system_id, str(no))
     done = f"It has left {mine.program}. The homeowner gets a receipt by mail."
     return _answered(request, system_id, "" if left else NOT_IN, done)
+
+
+@service_act
+@require_POST
+def system_replaced(request: HttpRequest, system_id: int) -> HttpResponse:
+    """The homeowner says whether the new wall control took this one's place."""
+    mine = _membership(system_id)
+    if mine is None:
+        return _answered(request, system_id, NOT_IN)
+    act: Callable[..., object] = enrolling.deny_replacement
+    done = "It stays enrolled as it was."
+    if request.POST.get("answer") == "yes":
+        act, done = enrolling.confirm_replacement, f"{mine.program} goes on with the new one."
+    try:
+        acts = act(
+            enrollment_id=mine.id, actor=actor_of(request), now=clock.now(), why=_why(request)
+        )
+    except Refused as no:
+        return _answered(request, system_id, str(no))
+    problem = "" if acts else "Nothing is asked about this system any more."
+    return _answered(request, system_id, problem, done)
 
 
 def _answered(request: HttpRequest, system_id: int, problem: str, done: str = "") -> HttpResponse:

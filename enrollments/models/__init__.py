@@ -1,6 +1,7 @@
 """``homes``: programs, permissions, systems, enrolments, consents. ``groups``: whom events are for.
 ``notices``: mail about homes. ``questions``: what a program asks first. ``customers``: the
-utility's own list. ``applications``: the way into a program."""
+utility's own list. ``applications``: the way into a program. ``replacements``: new wall
+controls."""
 
 from enrollments.models.applications import Application
 from enrollments.models.customers import Customer, CustomerImport
@@ -20,6 +21,7 @@ from enrollments.models.homes import (
 )
 from enrollments.models.notices import MailLink, MailServer, MailStop, Notice, NoticeRound
 from enrollments.models.questions import Answer, Question
+from enrollments.models.replacements import Replacement
 
 __all__ = [
     "RULE_FIELDS",
@@ -42,6 +44,7 @@ __all__ = [
     "PartnerGrant",
     "Program",
     "Question",
+    "Replacement",
     "System",
     "Terms",
     "month_day",

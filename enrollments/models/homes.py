@@ -15,6 +15,7 @@ from enrollments.states import (
     GRANT_MOVES,
     LIVE_ENROLLMENTS,
     ConsentAct,
+    EndReason,
     EnrollmentState,
     GrantState,
 )
@@ -249,6 +250,9 @@ class Enrollment(models.Model):
     state = models.CharField(max_length=20, choices=EnrollmentState, default=EnrollmentState.ACTIVE)
     enrolled_at = models.DateTimeField()
     changed_at = models.DateTimeField()
+    ended_because = models.CharField(
+        max_length=10, choices=EndReason, blank=True, db_default="", default=EndReason.NONE
+    )
     # The pause this system has or will have; its end is not part of it. Both empty while PAUSED:
     # it has always been so, until it is resumed.
     paused_from = models.DateTimeField(null=True, help_text="Business time.")

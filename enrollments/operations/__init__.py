@@ -56,6 +56,7 @@ from enrollments.operations.permission import (
     reseal_batch,
     take_link_attempt,
 )
+from enrollments.operations.replacing import confirm_replacement, deny_replacement
 
 __all__ = [
     "Choice",
@@ -78,7 +79,9 @@ __all__ = [
     "claim_sync",
     "compare",
     "confirm_import",
+    "confirm_replacement",
     "decide",
+    "deny_replacement",
     "distrust_token",
     "drop",
     "drop_import",

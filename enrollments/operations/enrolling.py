@@ -64,7 +64,7 @@ def enroll(
             for system in systems
         ]
     )
-    _write_consents(user, systems, consent.terms, ConsentAct.GIVEN, actor, now)
+    write_consents(user, systems, consent.terms, ConsentAct.GIVEN, actor, now)
     record(
         actor=actor,
         verb="enroll",
@@ -77,7 +77,7 @@ def enroll(
     return made
 
 
-def _write_consents(
+def write_consents(
     user: User,
     systems: Sequence[System],
     terms: Terms,
@@ -136,7 +136,7 @@ def _withdraw(enrollment_id: int, actor: Actor, now: datetime, why: str) -> Left
         .select_related("terms")
         .latest("at", "id")
     )
-    _write_consents(
+    write_consents(
         enrollment.user, [enrollment.system], given.terms, ConsentAct.WITHDRAWN, actor, now
     )
     _withdraw_agreement_if_last(enrollment, given.terms, actor, now)

@@ -11,6 +11,7 @@ from base import bell
 from enrollments import queries, rules
 from enrollments.models import CarrierGrant, Location, System
 from enrollments.operations import applications
+from enrollments.operations.replacing import notice_replacements
 from enrollments.states import Acts, GrantState, Holdup
 from people.models import User
 from people.operations import SYSTEM
@@ -40,7 +41,8 @@ def save_home(
     """Save a complete reading of a home; the next one is due in a day.
 
     Nothing is ever removed here: a system that is missing from an answer is left as it was (a
-    partial answer must not unenrol anybody).
+    partial answer must not unenrol anybody). Where it is missing and a new one stands at its place,
+    people are asked whether it was replaced.
 
     ``locations``: fields of Location with ``carrier_id``; ``systems``: fields of System with
     ``serial`` and ``location`` (a carrier_id).
@@ -52,13 +54,17 @@ def save_home(
             carrier_id=fields["carrier_id"],
             defaults={key: value for key, value in fields.items() if key != "carrier_id"},
         )
-    theirs = _held_by_others(grant, [fields["serial"] for fields in systems])
+    listed = [fields["serial"] for fields in systems]
+    theirs = _held_by_others(grant, listed)
+    new = []
     for fields in systems:
         if fields["serial"] in theirs:
             continue
         defaults = {key: value for key, value in fields.items() if key != "serial"}
         defaults |= {"grant": grant, "location": kept[fields["location"]], "read_at": now}
-        System.objects.update_or_create(serial=fields["serial"], defaults=defaults)
+        system, is_new = System.objects.update_or_create(serial=fields["serial"], defaults=defaults)
+        new += [system] * is_new
+    notice_replacements(grant=grant, listed=listed, new=new, now=now)
     if grant.synced_at is None:
         applications.let_go(user=grant.user, whys=[Holdup.UNREAD], actor=SYSTEM, now=now)
     again = rules.reread_delay_s(random.random())  # noqa: S311 (spreads load, guards nothing)

@@ -17,11 +17,14 @@ from enrollments.queries.homes import (
     keys_in_use,
     obstacle,
     open_programs,
+    open_replacements,
     others_on_grant,
+    pause_of,
     program_for,
     program_page,
     programs_for,
     questions_of,
+    still_there,
     systems_of,
 )
 from enrollments.queries.journey import Journey, journey, not_yet
@@ -45,10 +48,13 @@ __all__ = [
     "not_yet",
     "obstacle",
     "open_programs",
+    "open_replacements",
     "others_on_grant",
+    "pause_of",
     "program_for",
     "program_page",
     "programs_for",
     "questions_of",
+    "still_there",
     "systems_of",
 ]

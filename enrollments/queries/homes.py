@@ -16,15 +16,18 @@ from enrollments.models import (
     Enrollment,
     Program,
     Question,
+    Replacement,
     System,
     Terms,
 )
 from enrollments.states import (
     LIVE_ENROLLMENTS,
     ConsentAct,
+    EndReason,
     EnrollmentState,
     GrantState,
     Ineligible,
+    ReplacementState,
 )
 from enrollments.tokens import key_of
 from people.models import User
@@ -180,8 +183,21 @@ def _card(system: System, enrollment: Enrollment | None) -> SystemCard:
     )
 
 
+def still_there() -> QuerySet[System]:
+    """All but those whose place another wall control has taken, until they report again."""
+    replaced = Enrollment.objects.filter(ended_because=EndReason.REPLACED).values("system")
+    return System.objects.exclude(id__in=replaced, is_online=False)
+
+
 def systems_of(user: User) -> list[SystemCard]:
-    return cards(System.objects.filter(grant__in=grants_of(user)))
+    return cards(still_there().filter(grant__in=grants_of(user)))
+
+
+def open_replacements(enrollments: Sequence[int]) -> dict[int, Replacement]:
+    """New wall controls somebody must say something about, by enrolment id; with ``system`` and
+    its ``location``."""
+    asked = Replacement.objects.filter(enrollment__in=enrollments, state=ReplacementState.OPEN)
+    return {one.enrollment_id: one for one in asked.select_related("system__location")}
 
 
 def counts(program: Program | None = None) -> EnrollmentCounts:

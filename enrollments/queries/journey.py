@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from enrollments.models import Application, CarrierGrant, Program, System
-from enrollments.queries.homes import SystemCard, agreed, cards, fits, grants_of
+from enrollments.models import Application, CarrierGrant, Program
+from enrollments.queries.homes import SystemCard, agreed, cards, fits, grants_of, still_there
 from enrollments.states import ApplicationState, GrantState
 from people.models import User
 
@@ -25,7 +25,7 @@ class Journey:
 
 def journey(user: User, program: Program) -> Journey:
     grant = grants_of(user).order_by("-linked_at").first()
-    systems = tuple(cards(System.objects.filter(grant=grant))) if grant else ()
+    systems = tuple(cards(still_there().filter(grant=grant))) if grant else ()
     application = latest_application(user, program)
     return Journey(_step(user, program, grant, systems, application), grant, systems, application)
 
