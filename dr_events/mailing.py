@@ -154,7 +154,7 @@ def compose(notice: Notice, letter: Letter, *, now: datetime) -> EmailMultiAlter
         subject=" ".join(letter.title.split()),
         body=_tidy(render_to_string(f"{template}.txt", context)),
         from_email=settings.NOTICES_FROM_EMAIL,
-        to=[notice.user.email],
+        to=[notice.sent_to or notice.user.email],
         headers=headers,
     )
     message.attach_alternative(render_to_string(f"{template}.html", context), "text/html")

@@ -9,6 +9,7 @@ from dr_events.views import (
     groups,
     home,
     mail,
+    my_data,
     no,
     programs,
     seasons,
@@ -93,6 +94,9 @@ urlpatterns = [
         "home/systems/<int:enrollment_id>/withdraw/", home.withdraw_system, name="withdraw_system"
     ),
     path("home/systems/<int:enrollment_id>/replaced/", home.replaced, name="replaced"),
+    path("home/data/", my_data.my_data, name="my_data"),
+    path("home/data/download/", my_data.download, name="my_data_download"),
+    path("home/data/delete/", my_data.delete, name="my_data_delete"),
     path("home/mail/", mail.my_mail, name="my_mail"),
     # Anything below is taken, so that a mangled token ends on the same page and in no log.
     path("o/<path:token>/", no.say_no, name="say_no"),

@@ -199,6 +199,7 @@ class NoticeKind(ColoredChoices):
     ACTION_NEEDED = "ACTION_NEEDED", "yellow", "Please check your account"
     APPROVED = "APPROVED", "green", "Account matched"
     REJECTED = "REJECTED", "red", "Application rejected"
+    ERASED = "ERASED", "secondary", "Your data is deleted"
 
 
 # What somebody who wants no mail about events does not get.

@@ -280,6 +280,13 @@ def leave(
     return left
 
 
+def erase(*, user: User, actor: Actor, now: datetime) -> None:
+    """Everything that names this person goes (operations.erase); then Carrier is asked to forget
+    the permissions too, as far as it can be reached. Raises Refused."""
+    for forgotten in operations.erase(user=user, actor=actor, now=now):
+        _give_back_forgotten(forgotten)
+
+
 def _give_back_forgotten(forgotten: operations.Forgotten) -> None:
     if forgotten.sealed is None:
         return

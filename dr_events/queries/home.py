@@ -210,3 +210,8 @@ def my_enrollment(user: User, enrollment_id: int, *, now: datetime) -> Mine | No
         is_last=not homes.others_on_grant(found).exists(),
         at_carrier=out.exists(),
     )
+
+
+def at_carrier(user: User, *, now: datetime) -> bool:
+    """Has Carrier an event for this home that is not over?"""
+    return rows_of(user).filter(event__ends_at__gt=now, delivery__in=OUT_OF_HAND).exists()

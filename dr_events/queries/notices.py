@@ -79,9 +79,11 @@ def is_due(*, now: datetime) -> bool:
 def letter(notice: Notice, *, now: datetime) -> Letter:
     """What this notice has to say now. Raises Refused with the reason when it is not true, not
     wanted or of no use any more. Needs ``user`` loaded."""
+    kind = NoticeKind(notice.kind)
+    if kind == NoticeKind.ERASED:
+        return Letter("Your data is deleted", settings.UTILITY_NAME, settings.UTILITY_TIME_ZONE)
     if not notice.user.is_active:
         raise Refused("The account is closed.")
-    kind = NoticeKind(notice.kind)
     if kind not in EVENT_MAIL:
         return {
             NoticeKind.ENROLLED: _enrolled,

@@ -16,6 +16,7 @@ from enrollments.operations.customers import (
 )
 from enrollments.operations.deciding import Choice, Decided, decide
 from enrollments.operations.enrolling import Left, enroll, withdraw
+from enrollments.operations.erasing import erase
 from enrollments.operations.grouping import (
     add_members,
     change_group,
@@ -87,6 +88,7 @@ __all__ = [
     "drop_import",
     "end_membership",
     "enroll",
+    "erase",
     "forget_old_links",
     "forget_tokens",
     "give_back",

@@ -38,7 +38,7 @@ def agreed(*, system: System, sentence: str, told_by: str, actor: Actor, now: da
         verb="agree-switch-on",
         subject=f"system:{system.pk}",
         now=now,
-        homeowner=system.grant.user.email,
+        homeowner=f"user:{system.grant.user_id}",
         sentence=sentence,
         told_by=WAYS[told_by],
     )

@@ -27,9 +27,9 @@ LEASE = timedelta(seconds=180)
 STOP_LINK_LIFE = timedelta(days=60)
 
 
-def tell(*, user: User, kind: NoticeKind, subject: str, now: datetime) -> None:
+def tell(*, user: User, kind: NoticeKind, subject: str, now: datetime, to: str = "") -> None:
     """Put a notice in the outbox; nothing when this was told before. Call it inside the
-    transaction of the fact."""
+    transaction of the fact. ``to``: an address that is the account's no more."""
     notice = Notice(
         user=user,
         kind=kind,
@@ -37,6 +37,7 @@ def tell(*, user: User, kind: NoticeKind, subject: str, now: datetime) -> None:
         urgent=kind in URGENT_MAIL,
         made_at=now,
         due_at=now,
+        sent_to=to,
     )
     Notice.objects.bulk_create([notice], ignore_conflicts=True)
     bell.ring()
@@ -85,11 +86,13 @@ def _end(notice: Notice, to: NoticeState, **changes: object) -> int:
 
 
 def sent(*, notice: Notice, to: str, now: datetime) -> int:
-    return _end(notice, NoticeState.SENT, sent_at=now, sent_to=to, trouble="")
+    """Of an account that was deleted no address is kept."""
+    kept = "" if notice.kind == NoticeKind.ERASED else to
+    return _end(notice, NoticeState.SENT, sent_at=now, sent_to=kept, trouble="")
 
 
 def drop(*, notice: Notice, why: str) -> int:
-    return _end(notice, NoticeState.DROPPED, trouble=why[:120])
+    return _end(notice, NoticeState.DROPPED, trouble=why[:120], sent_to="")
 
 
 def put_off(*, notice: Notice, why: str, real_now: datetime) -> int:

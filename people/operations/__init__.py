@@ -1,6 +1,7 @@
 """Writes about people: who acts, the activity log, the utility's team."""
 
 from people.operations.acting import SYSTEM, Actor, record
+from people.operations.erasing import address_after, erase_account
 from people.operations.team import (
     accept,
     change_role,
@@ -16,9 +17,11 @@ __all__ = [
     "SYSTEM",
     "Actor",
     "accept",
+    "address_after",
     "change_role",
     "deactivate",
     "end_session",
+    "erase_account",
     "invite",
     "reactivate",
     "record",

@@ -247,9 +247,9 @@ def test_customer_service_switches_demand_response_on(
     assert "Carrier took it" in answer.content.decode()
     (put,) = puts(vendor)
     assert put["status"] == 200
-    owner = system.grant.user.email
+    owner = system.grant.user_id
     (said,) = entries("agree-switch-on")
-    assert said == {"homeowner": owner, "sentence": SENTENCE, "told_by": "On the phone"}
+    assert said == {"homeowner": f"user:{owner}", "sentence": SENTENCE, "told_by": "On the phone"}
     (done,) = entries("switch-on")
     assert done == {"before": {"demand_response": "off"}, "after": {"demand_response": "on"}}
     assert set(
