@@ -3,6 +3,7 @@
 from django.urls import path
 
 from dr_events.views import (
+    calendar,
     console,
     designer,
     events,
@@ -88,6 +89,8 @@ urlpatterns = [
     ),
     path("home/", home.my_home, name="my_home"),
     path("home/events/<int:dispatch_id>/opt-out/", home.opt_out, name="opt_out"),
+    path("home/events/<int:dispatch_id>/event.ics", calendar.one_event, name="event_calendar"),
+    path("home/calendar/", calendar.my_calendar, name="my_calendar"),
     path("home/systems/<int:enrollment_id>/pause/", home.pause_system, name="pause_system"),
     path("home/systems/<int:enrollment_id>/resume/", home.resume_system, name="resume_system"),
     path(
@@ -99,6 +102,7 @@ urlpatterns = [
     path("home/data/delete/", my_data.delete, name="my_data_delete"),
     path("home/mail/", mail.my_mail, name="my_mail"),
     # Anything below is taken, so that a mangled token ends on the same page and in no log.
+    path("calendar/<path:token>", calendar.feed, name="calendar_feed"),
     path("o/<path:token>/", no.say_no, name="say_no"),
     path("m/<path:token>/", no.stop_mail, name="stop_mail"),
 ]

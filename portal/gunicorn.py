@@ -28,7 +28,7 @@ class Discreet(Logger):
 
     def atoms(self, *args: Any) -> dict[str, Any]:
         found: dict[str, Any] = super().atoms(*args)
-        found["U"] = re.sub(r"^/([om])/.+", r"/\1/-", found["U"])
+        found["U"] = re.sub(r"^/(o|m|calendar)/.+", r"/\1/-", found["U"])
         return found
 
 

@@ -70,6 +70,16 @@ class HomeEvent:
         return self.delivery in OUT_OF_HAND
 
     @property
+    def was_meant(self) -> bool:
+        """It was planned for this system and not for another reason left out."""
+        return self.delivery != Delivery.SKIPPED or self.reason == Reason.OPTED_OUT
+
+    @property
+    def is_coming(self) -> bool:
+        """Something happens at the wall control, or did."""
+        return self.touches_home or (self.is_over and self.is_out_of_hand)
+
+    @property
     def touches_home(self) -> bool:
         """Something happens at the wall control, unless somebody still says no."""
         return self.what_now in ("planned", "sent", "said-no-late", "called-off-late")

@@ -17,6 +17,7 @@ from django.db.models import QuerySet
 from dr_events.models import Dispatch, OptOut, Reading
 from enrollments.models import (
     Answer,
+    CalendarFeed,
     CarrierGrant,
     Consent,
     Enrollment,
@@ -59,6 +60,7 @@ def everything(user: User, *, now: datetime) -> dict[str, Any]:
                 "kind subject state made_at sent_at sent_to trouble",
             ),
         },
+        "calendar": _rows(CalendarFeed.objects.filter(user=user), "made_at"),
         "activity": _rows(
             ActivityEntry.objects.filter(actor=f"user:{user.pk}"), "at verb subject detail address"
         ),

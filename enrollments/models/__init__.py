@@ -19,7 +19,14 @@ from enrollments.models.homes import (
     month_day,
     weekdays,
 )
-from enrollments.models.notices import MailLink, MailServer, MailStop, Notice, NoticeRound
+from enrollments.models.notices import (
+    CalendarFeed,
+    MailLink,
+    MailServer,
+    MailStop,
+    Notice,
+    NoticeRound,
+)
 from enrollments.models.questions import Answer, Question
 from enrollments.models.replacements import Replacement
 
@@ -27,6 +34,7 @@ __all__ = [
     "RULE_FIELDS",
     "Answer",
     "Application",
+    "CalendarFeed",
     "CarrierGrant",
     "Consent",
     "Customer",

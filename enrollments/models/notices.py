@@ -92,6 +92,17 @@ class MailStop(models.Model):
     at = models.DateTimeField(help_text="Business time.")
 
 
+class CalendarFeed(models.Model):
+    """A homeowner's calendar program may read this home's events at an address of its own, until
+    it is switched off or another address is made. Only the hash of its token is kept."""
+
+    user = models.OneToOneField(
+        settings.AUTH_USER_MODEL, models.CASCADE, related_name="calendar_feed", primary_key=True
+    )
+    token_hash = models.CharField(max_length=64, unique=True)
+    made_at = models.DateTimeField(help_text="Business time.")
+
+
 class MailServer(models.Model):
     """One row, made when the mail server fails: nobody tries it again before ``quiet_until``."""
 

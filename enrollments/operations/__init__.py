@@ -2,6 +2,7 @@
 
 from enrollments.operations.answering import answer
 from enrollments.operations.applications import apply_again, match_account
+from enrollments.operations.calendar import close_calendar, open_calendar
 from enrollments.operations.consent import agree
 from enrollments.operations.customers import (
     Survey,
@@ -78,6 +79,7 @@ __all__ = [
     "change_group",
     "claim_notices",
     "claim_sync",
+    "close_calendar",
     "compare",
     "confirm_import",
     "confirm_replacement",
@@ -96,6 +98,7 @@ __all__ = [
     "make_group",
     "make_link",
     "match_account",
+    "open_calendar",
     "pause",
     "pauses_turn",
     "permission_lost",

@@ -8,6 +8,7 @@ from django.db.models.functions import Concat
 
 from enrollments.models import (
     Answer,
+    CalendarFeed,
     CarrierGrant,
     Consent,
     Enrollment,
@@ -66,6 +67,7 @@ def _forget_mail(user: User) -> None:
     mine.update(sent_to="")
     MailLink.objects.filter(user=user).delete()
     MailStop.objects.filter(user=user).delete()
+    CalendarFeed.objects.filter(user=user).delete()
     LinkAttempt.objects.filter(user=user).delete()
 
 

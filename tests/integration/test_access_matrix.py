@@ -111,6 +111,7 @@ class Town:
         self.tokens = {
             "invitation/": token,
             "o/": self._link(LinkPurpose.SAY_NO, f"event:{event.pk}", event.ends_at),
+            "calendar/": homes.open_calendar(user=self.owners["home-a"], actor=admin, now=now),
             "m/": self._link(LinkPurpose.STOP_MAIL, "", event.ends_at),
         }
         self.samples: dict[str, object] = {
