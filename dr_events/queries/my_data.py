@@ -17,6 +17,7 @@ from django.db.models import QuerySet
 from dr_events.models import Dispatch, OptOut, Reading
 from enrollments.models import (
     Answer,
+    Application,
     CalendarFeed,
     CarrierGrant,
     Consent,
@@ -39,6 +40,12 @@ def everything(user: User, *, now: datetime) -> dict[str, Any]:
         "account": _account(user),
         "consents": _consents(user),
         "answers": _answers(user),
+        "applications": _rows(
+            Application.objects.filter(user=user),
+            "program__name state who why reason applied_at changed_at typed_account typed_postal "
+            "customer__account customer__name customer__email customer__street customer__city "
+            "customer__postal_code customer__feeder customer__substation",
+        ),
         "carrier_accounts": _rows(
             CarrierGrant.objects.filter(user=user),
             "carrier_username state scopes linked_at synced_at access_expires_at",

@@ -8,6 +8,7 @@ from django.db.models.functions import Concat
 
 from enrollments.models import (
     Answer,
+    Application,
     CalendarFeed,
     CarrierGrant,
     Consent,
@@ -22,7 +23,14 @@ from enrollments.models import (
 from enrollments.operations.enrolling import withdraw
 from enrollments.operations.notices import tell
 from enrollments.operations.permission import Forgotten, forget_tokens
-from enrollments.states import LIVE_ENROLLMENTS, GrantState, NoticeKind, NoticeState
+from enrollments.states import (
+    LIVE_ENROLLMENTS,
+    OPEN_APPLICATIONS,
+    ApplicationState,
+    GrantState,
+    NoticeKind,
+    NoticeState,
+)
 from people.models import User
 from people.operations import Actor, erase_account
 
@@ -42,6 +50,7 @@ def erase(*, user: User, actor: Actor, now: datetime) -> list[Forgotten]:
     """
     receipt_to = user.email
     forgotten = _leave_everything(user, actor, now)
+    _forget_applications(user, now)
     _forget_mail(user)
     _forget_home(user)
     erase_account(user=user, actor=actor, now=now)
@@ -59,6 +68,13 @@ def _leave_everything(user: User, actor: Actor, now: datetime) -> list[Forgotten
     for grant_id in connected.order_by("id").values_list("id", flat=True):
         ended.append(forget_tokens(grant_id=grant_id, actor=actor, now=now))
     return [one for one in ended if one is not None]
+
+
+def _forget_applications(user: User, now: datetime) -> None:
+    """The utility's own list of customers is its own; that this person was one of them goes."""
+    mine = Application.objects.filter(user=user)
+    mine.move(sorted(OPEN_APPLICATIONS), ApplicationState.WITHDRAWN, who="", why="", changed_at=now)
+    mine.update(customer=None, typed_account="", typed_postal="", reason="")
 
 
 def _forget_mail(user: User) -> None:

@@ -8,7 +8,14 @@ from django.db import transaction
 from base import bell
 from base.refusal import Refused
 from enrollments import queries, rules
-from enrollments.models import CarrierGrant, Consent, Enrollment, Replacement, System
+from enrollments.models import (
+    CarrierGrant,
+    Consent,
+    Enrollment,
+    Membership,
+    Replacement,
+    System,
+)
 from enrollments.operations.applications import take_turns
 from enrollments.operations.enrolling import write_consents
 from enrollments.operations.notices import tell
@@ -101,6 +108,8 @@ def confirm_replacement(
     )
     _keep_consent(old, system, actor, now)
     System.objects.filter(pk=old.system_id).update(is_online=False)
+    # Groups made by hand meant the home, not its old wall control.
+    Membership.objects.filter(system=old.system_id).update(system=system)
     record(
         actor=actor,
         verb="confirm-replacement",

@@ -18,8 +18,10 @@ from dr_events import mailing
 from dr_events.models import Dispatch, OptOut, Reading
 from enrollments import operations, vendor_session
 from enrollments.models import (
+    Application,
     CarrierGrant,
     Consent,
+    Customer,
     Enrollment,
     Location,
     MailLink,
@@ -277,3 +279,30 @@ def test_carrier_forgets_it_too(vendor: Vendor, summer: Program) -> None:
     vendor_session.erase(user=owner, actor=Actor.person(owner), now=MORNING)
     assert vendor.admin("GET", "counts")["consents"]["standing"] == 0
     assert held_anywhere(home["username"]) == {"enrollments_notice"}
+
+
+def test_the_account_at_the_utility_is_named_and_then_let_go(
+    hanna: User, summer: Program, given_back: list[str]
+) -> None:
+    """The utility's own list of customers stays its own; that this person was one of them goes."""
+    customer = Customer.objects.create(
+        account="4711", name="H. Holm", street="17 Elm", city="X", postal_code="62701",
+        changed_at=MORNING,
+    )  # fmt: skip
+    Application.objects.create(
+        user=hanna, program=summer, customer=customer, typed_account="4712", typed_postal="62702",
+        applied_at=MORNING, changed_at=MORNING,
+    )  # fmt: skip
+    browser = Client()
+    browser.force_login(hanna)
+    (told,) = json.loads(browser.post("/home/data/download/").content)["applications"]
+    assert (told["customer_account"], told["typed_account"]) == ("4711", "4712")
+    vendor_session.erase(user=hanna, actor=Actor.person(hanna), now=MORNING)
+    kept = Application.objects.get()
+    assert (kept.state, kept.customer, kept.typed_account, kept.typed_postal) == (
+        "WITHDRAWN",
+        None,
+        "",
+        "",
+    )
+    assert Customer.objects.get() == customer
