@@ -241,7 +241,7 @@ def wish_of(request: Request, given: dict[str, Any]) -> tuple[Program, operation
 def _group_ids(program: Program, names: Sequence[str]) -> tuple[int, ...]:
     offered = {group.name: group.pk for group in groups.offered(program)} if names else {}
     wrong = ErrorDetail("The program has no group of this name.", code="not-found")
-    errors = {place: [wrong] for place, name in enumerate(names) if name not in offered}
+    errors: Any = {place: [wrong] for place, name in enumerate(names) if name not in offered}
     if errors:
         raise ValidationError({"groups": errors})
     return tuple(offered[name] for name in dict.fromkeys(names))

@@ -5,7 +5,7 @@ from django.db.models.functions import Now
 
 
 class Migration(migrations.Migration):
-    dependencies = [("dr_events", "0006_event_groups")]
+    dependencies = [("dr_events", "0007_replaced")]
 
     operations = [
         migrations.AddField(
