@@ -10,6 +10,7 @@ from dr_events.views import (
     groups,
     home,
     mail,
+    many,
     my_data,
     no,
     programs,
@@ -24,6 +25,8 @@ urlpatterns = [
     path("console/stop/", console.console_stop, name="console_stop"),
     path("console/release/", console.console_release, name="console_release"),
     path("console/systems/", systems.console_systems, name="console_systems"),
+    path("console/systems/all.csv", systems.systems_csv, name="systems_csv"),
+    path("console/systems/many/", many.systems_many, name="systems_many"),
     path("console/systems/<int:system_id>/", systems.console_system, name="console_system"),
     path("console/systems/<int:system_id>/ask/<slug:key>/", systems.system_ask, name="system_ask"),
     path(

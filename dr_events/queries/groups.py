@@ -5,6 +5,7 @@ from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
 from django.db import connection
+from django.db.models.expressions import RawSQL
 
 from enrollments.models import RULE_FIELDS, Enrollment, Group, Membership, Program
 from enrollments.states import LIVE_ENROLLMENTS
@@ -43,6 +44,12 @@ _RULE_NAMES = dict(
 )
 
 
+def member_ids(group_id: int, day: date) -> RawSQL:
+    """The systems of a group on a day, for ``id__in``."""
+    sql = MEMBERS.replace("%(groups)s", "%s").replace("%(day)s", "%s")
+    return RawSQL(sql, ([group_id], [group_id], day, day))  # noqa: S611 - constants and parameters
+
+
 @dataclass(frozen=True, slots=True)
 class GroupPage:
     """One group with how many systems belong to it on a day, by rule and by hand."""
@@ -69,6 +76,12 @@ def today_in(program: Program, now: datetime) -> date:
 def offered(program: Program) -> list[Group]:
     """What an event of this program can be for, by name."""
     return list(Group.objects.filter(program=program, retired_at=None).order_by("name"))
+
+
+def every() -> list[Group]:
+    """All groups that are offered, of every program."""
+    live = Group.objects.filter(retired_at=None).select_related("program")
+    return list(live.order_by("program__name", "name"))
 
 
 def named(group_id: int) -> Group | None:

@@ -1,97 +1,130 @@
-"""The list of systems an operator searches, and the homes somebody may have to call."""
+"""The list of systems: what an operator searches and filters it by."""
 
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from datetime import date
+from typing import Any
+from urllib.parse import urlencode
 
 from django.db.models import Q, QuerySet
 
-from enrollments.models import CarrierGrant, Enrollment, System
+from dr_events.queries.groups import member_ids
+from enrollments.models import CarrierGrant, Enrollment, Location, System
 from enrollments.queries import SystemCard, cards
-from enrollments.states import EnrollmentState, GrantState, ReplacementState
+from enrollments.states import LIVE_ENROLLMENTS, EnrollmentState, GrantState, ReplacementState
 
-# What an operator filters by: the states of an enrolment, and the two kinds of trouble.
-FILTERS = (
+# What an operator filters by: the states of an enrolment, and what somebody must see to.
+STATES = (
     *((state.value, state.label) for state in EnrollmentState),
     ("NONE", "Not enrolled"),
     ("REPLACED", "New wall control to confirm"),
     ("RELINK", "Permission to renew"),
     ("OFFLINE", "Offline"),
 )
+# Rows read at once while a download is written.
+AT_ONCE = 500
+HEADER = (
+    "serial", "system", "brand_model", "owner", "city", "program", "enrollment", "permission",
+    "online", "obstacle", "reported_at_utc",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What was asked for; everything empty: all systems."""
+
+    text: str = ""
+    state: str = ""
+    program: str = ""
+    group: int = 0
+
+    @property
+    def query(self) -> str:
+        """The same as an address has it."""
+        asked = {("q" if name == "text" else name): value for name, value in asdict(self).items()}
+        return urlencode({name: value for name, value in asked.items() if value})
 
 
 def find(
-    *, text: str = "", state: str = "", after: int = 0, limit: int = 50
+    wanted: Wanted, *, today: date, after: int = 0, limit: int = 50
 ) -> tuple[list[SystemCard], int]:
-    """A page of systems by name, and the id to go on ``after`` (0: this is the last page)."""
-    found = System.objects.all()
-    for word in text.split():
-        found = found.filter(
-            Q(serial__icontains=word)
-            | Q(name__icontains=word)
-            | Q(grant__user__email__icontains=word)
-            | Q(location__postal__startswith=word)
-            | Q(location__city__icontains=word)
-        )
-    found = _in_state(found, state)
-    last = System.objects.filter(id=after).values_list("name", "id").first() if after else None
-    if last:
-        found = found.filter(Q(name__gt=last[0]) | Q(name=last[0], id__gt=last[1]))
-    ids = list(found.order_by("name", "id").values_list("id", flat=True)[: limit + 1])
+    """A page of systems by name, and the id to go on ``after`` (0: this is the last page).
+    ``today``: the day a group is asked for."""
+    ids = _ids(wanted, today, after, limit + 1)
     shown = ids[:limit]
     return cards(System.objects.filter(id__in=shown)), shown[-1] if len(ids) > limit else 0
 
 
-def _in_state(found: QuerySet[System], state: str) -> QuerySet[System]:
-    if state in EnrollmentState.values:
-        return found.filter(id__in=Enrollment.objects.filter(state=state).values("system"))
-    if state == "NONE":
-        return found.exclude(id__in=Enrollment.objects.values("system"))
-    if state == "REPLACED":
+def every(wanted: Wanted, *, today: date) -> Iterator[tuple[object, ...]]:
+    """All of them for a download, read a few at a time."""
+    after = 0
+    while ids := _ids(wanted, today, after, AT_ONCE):
+        after = ids[-1]
+        for card in cards(System.objects.filter(id__in=ids)):
+            yield (
+                card.serial,
+                card.name,
+                card.equipment,
+                card.owner,
+                card.city,
+                card.program_name,
+                card.enrollment_state or "",
+                card.grant_state,
+                "yes" if card.is_online else "no",
+                card.obstacle or "",
+                card.reported_at.isoformat() if card.reported_at else "",
+            )
+
+
+def _ids(wanted: Wanted, today: date, after: int, limit: int) -> list[int]:
+    found = System.objects.all()
+    for word in wanted.text.split():
+        found = found.filter(id__in=_with(word))
+    found = _in_state(found, wanted)
+    if wanted.group:
+        found = found.filter(id__in=member_ids(wanted.group, today))
+    last = System.objects.filter(id=after).values_list("name", "id").first() if after else None
+    if last:
+        found = found.filter(Q(name__gt=last[0]) | Q(name=last[0], id__gt=last[1]))
+    return list(found.order_by("name", "id").values_list("id", flat=True)[:limit])
+
+
+def _with(word: str) -> QuerySet[Any]:
+    """Systems a word is about. Each branch has an index of its own (trigrams): one condition over
+    three tables could use none of them."""
+    own = System.objects.filter(Q(serial__icontains=word) | Q(name__icontains=word))
+    owners = CarrierGrant.objects.filter(user__email__icontains=word)
+    places = Location.objects.filter(Q(city__icontains=word) | Q(postal__startswith=word))
+    return own.values("id").union(
+        System.objects.filter(grant__in=owners.values("id")).values("id"),
+        System.objects.filter(location__in=places.values("id")).values("id"),
+    )
+
+
+def _in_state(found: QuerySet[System], wanted: Wanted) -> QuerySet[System]:
+    homes = Enrollment.objects.all()
+    if wanted.program:
+        homes = homes.filter(program__slug=wanted.program)
+    if wanted.state in EnrollmentState.values:
+        return found.filter(id__in=homes.filter(state=wanted.state).values("system"))
+    if wanted.program and wanted.state != "NONE":
+        found = found.filter(id__in=homes.filter(state__in=LIVE_ENROLLMENTS).values("system"))
+    if wanted.state == "NONE":
+        return found.exclude(id__in=homes.values("system"))
+    if wanted.state == "REPLACED":
         return found.filter(enrollments__replacements__state=ReplacementState.OPEN)
-    if state == "RELINK":
+    if wanted.state == "RELINK":
         return found.filter(grant__state=GrantState.NEEDS_RELINK)
-    if state == "OFFLINE":
+    if wanted.state == "OFFLINE":
         return found.filter(is_online=False, read_at__isnull=False)
     return found
 
 
-@dataclass(frozen=True, slots=True)
-class Trouble:
-    """A home an operator may have to call."""
-
-    system_id: int
-    serial: str
-    name: str
-    owner: str
-    at: datetime | None
-    why: str = ""
+def live_enrollments(system_ids: Sequence[int]) -> list[int]:
+    """The enrolments these systems have now, in the order of the systems."""
+    live = Enrollment.objects.filter(system_id__in=system_ids, state__in=LIVE_ENROLLMENTS)
+    return list(live.order_by("system_id").values_list("id", flat=True))
 
 
-def to_relink(limit: int = 5) -> list[Trouble]:
-    """Permissions at Carrier that only the homeowner can renew; one line per permission."""
-    grants = (
-        CarrierGrant.objects.filter(state=GrantState.NEEDS_RELINK)
-        .order_by("id")
-        .values_list(
-            "systems__id",
-            "systems__serial",
-            "systems__name",
-            "user__email",
-            "synced_at",
-            "sync_trouble",
-        )[:limit]
-    )
-    return [
-        Trouble(pk or 0, serial or "", name or "", owner, at, why)
-        for pk, serial, name, owner, at, why in grants
-    ]
-
-
-def offline(limit: int = 5) -> list[Trouble]:
-    """Systems Carrier could not reach when it was last asked, longest silence first."""
-    rows = (
-        System.objects.filter(is_online=False, read_at__isnull=False)
-        .order_by("reported_at", "id")
-        .values_list("id", "serial", "name", "grant__user__email", "reported_at")[:limit]
-    )
-    return [Trouble(*row) for row in rows]
+def serials(system_ids: Sequence[int]) -> list[str]:
+    return list(System.objects.filter(id__in=system_ids).values_list("serial", flat=True))

@@ -1,42 +1,71 @@
 """The list of systems, the page of one, and what is asked of Carrier about it."""
 
+from datetime import date
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from django.conf import settings
 from django.contrib import messages
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST
 
 from base import clock
 from base.refusal import Refused
-from dr_events.queries import charts
+from base.spreadsheet import csv_response
+from dr_events.queries import charts, groups, programs
 from dr_events.queries import one_system as page_query
 from dr_events.queries import systems as query
+from dr_events.views.events import number
 from enrollments.asking import window
 from enrollments.asking.documents import BY_KEY, DOCUMENTS, Document
 from enrollments.forms import ServicePauseForm
 from enrollments.operations.looking import WAYS
 from people.access import actor_of, console_page, service_act
+from people.operations import record
 
 
 @console_page
 def console_systems(request: HttpRequest) -> HttpResponse:
-    text = request.GET.get("q", "").replace("\0", "").strip()[:100]
-    state = request.GET.get("state", "")
-    after = request.GET.get("after", "")
-    found, further = query.find(
-        text=text, state=state, after=int(after) if after.isdecimal() and len(after) < 18 else 0
-    )
+    wanted, after = wanted_of(request), number(request.GET.get("after", ""))
+    found, further = query.find(wanted, today=_today(), after=after)
     context = {
         "systems": found,
         "further": further,
-        "text": text,
-        "state": state,
-        "filters": query.FILTERS,
+        "wanted": wanted,
+        "states": query.STATES,
+        "programs": programs.every(),
+        "groups": groups.every(),
         "is_first_page": not after,
     }
     return render(request, "console/systems.html", context)
+
+
+def wanted_of(request: HttpRequest) -> query.Wanted:
+    given = {
+        name: request.GET.get(name, "").replace("\0", "").strip()[:100]
+        for name in ("q", "state", "program", "group")
+    }
+    return query.Wanted(given["q"], given["state"], given["program"], number(given["group"]))
+
+
+def _today() -> date:
+    """The utility's day, by which a group of today is meant."""
+    return clock.now().astimezone(ZoneInfo(settings.UTILITY_TIME_ZONE)).date()
+
+
+@console_page
+def systems_csv(request: HttpRequest) -> StreamingHttpResponse:
+    """What the list is filtered to. It leaves the house, so the activity log knows of it."""
+    wanted = wanted_of(request)
+    record(
+        actor=actor_of(request),
+        verb="export-systems",
+        subject="systems",
+        now=clock.now(),
+        filter=wanted.query,
+    )
+    return csv_response("systems.csv", query.HEADER, query.every(wanted, today=_today()))
 
 
 @console_page
