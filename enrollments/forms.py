@@ -72,6 +72,11 @@ class DecisionForm(forms.Form):
             if _is_id(text)
         ]
 
+    def picked(self) -> set[str]:
+        """``<application>-<customer>`` for every customer that was chosen, ticked or not."""
+        names = [name for name in self.data if name.startswith("customer-")]
+        return {f"{name.removeprefix('customer-')}-{self.data[name]}" for name in names}
+
     def _customer(self, application: str) -> int | None:
         text = self.data.get(f"customer-{application}", "")
         return int(text) if _is_id(text) else None

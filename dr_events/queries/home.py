@@ -73,12 +73,20 @@ class EventCard:
 
 
 @dataclass(frozen=True, slots=True)
+class Joining:
+    """A program this person is on the way into, and where that stands."""
+
+    program: Program
+    stands: str
+
+
+@dataclass(frozen=True, slots=True)
 class HomePage:
     ahead: tuple[EventCard, ...]
     past: tuple[HomeEvent, ...]
     enrolled: tuple[HomeSystem, ...]
     others: tuple[SystemCard, ...]
-    joining: tuple[Program, ...]
+    joining: tuple[Joining, ...]
     programs: tuple[Program, ...]
 
 
@@ -116,7 +124,9 @@ def home_page(user: User, *, now: datetime) -> HomePage:
         others=tuple(card for card in cards if not card.enrollment_id),
         joining=joining,
         programs=tuple(
-            program for program in open_now if program.name not in joined and program not in joining
+            program
+            for program in open_now
+            if program.name not in joined and program not in [one.program for one in joining]
         ),
     )
 
@@ -174,13 +184,13 @@ def _used(programs: dict[int, Program], user: User, now: datetime) -> Counter[tu
     return used
 
 
-def _joining(user: User, joined: set[str]) -> tuple[Program, ...]:
+def _joining(user: User, joined: set[str]) -> tuple[Joining, ...]:
     """Programs this person agreed to but has no system in yet: the journey can go on."""
     agreed = Program.objects.filter(
         terms__consent__user=user, terms__consent__act=ConsentAct.GIVEN
     ).distinct()
     return tuple(
-        program
+        Joining(program, homes.stands(user, program))
         for program in agreed.order_by("name")
         if program.name not in joined and homes.agreed(user, program)
     )

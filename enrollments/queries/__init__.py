@@ -27,7 +27,7 @@ from enrollments.queries.homes import (
     still_there,
     systems_of,
 )
-from enrollments.queries.journey import Journey, journey, not_yet
+from enrollments.queries.journey import Journey, journey, not_yet, stands
 
 __all__ = [
     "EnrollmentCounts",
@@ -55,6 +55,7 @@ __all__ = [
     "program_page",
     "programs_for",
     "questions_of",
+    "stands",
     "still_there",
     "systems_of",
 ]

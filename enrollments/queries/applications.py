@@ -70,6 +70,7 @@ def waiting_for_us() -> int:
 class Candidate:
     """A customer near to what was typed. ``taken``: somebody else's application has it."""
 
+    application_id: int
     id: int
     account: str
     postal_code: str
@@ -80,6 +81,11 @@ class Candidate:
     match: Match
     has_same_email: bool
     taken: bool
+
+    @property
+    def key(self) -> str:
+        """Names this customer beside this application."""
+        return f"{self.application_id}-{self.id}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,6 +201,7 @@ def _taken_by(customers: Sequence[int]) -> dict[int, set[int]]:
 
 def _candidate(customer: Customer, application: Application, users: set[int]) -> Candidate:
     return Candidate(
+        application_id=application.pk,
         id=customer.pk,
         account=customer.account,
         postal_code=customer.postal_code,

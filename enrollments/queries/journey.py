@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from enrollments.models import Application, CarrierGrant, Program
 from enrollments.queries.homes import SystemCard, agreed, cards, fits, grants_of, still_there
-from enrollments.states import ApplicationState, GrantState
+from enrollments.states import Acts, ApplicationState, GrantState
 from people.models import User
 
 
@@ -57,6 +57,23 @@ def _step(
 def latest_application(user: User, program: Program) -> Application | None:
     """The newest one, however it ended; earlier ones are history."""
     return Application.objects.filter(user=user, program=program).order_by("-id").first()
+
+
+_STANDS = {
+    Acts.HOMEOWNER: "Before you go on, something needs you.",
+    Acts.UTILITY: "We look at your utility account and write to you.",
+    Acts.CARRIER: "Carrier could not be read yet; we keep trying.",
+}
+
+
+def stands(user: User, program: Program) -> str:
+    """A sentence for whoever is on the way: what it waits for, or that it goes on."""
+    application = latest_application(user, program)
+    if application and application.state == ApplicationState.REJECTED:
+        return "We could not accept your application; see why."
+    if application and application.who:
+        return _STANDS[Acts(application.who)]
+    return "You can go on where you stopped."
 
 
 def _account_is_missing(program: Program, application: Application | None) -> bool:

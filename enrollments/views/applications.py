@@ -59,6 +59,7 @@ def _page(
             "states": [(one.value, one.label) for one in ApplicationState],
             "acts": [(one.value, one.label) for one in Acts],
             "chosen": form.ticked() if form else [],
+            "picked": form.picked() if form else None,
         }
     return render(request, "console/applications.html", context, status=status)
 

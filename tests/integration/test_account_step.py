@@ -113,6 +113,7 @@ def test_what_did_not_match_waits_for_the_utility_and_can_be_corrected_at_once(
     assert page.status_code == 200
     words = text(page)
     assert "We look at your account" in words
+    assert "We look at your utility account and write to you." in text(browser.get("/home/"))
     assert "You typed Account 4100732282 , postal code 62701 Tue Jul 14, 9:00 AM CDT" in words
     assert f"Somebody at Prairie Light looks at it and writes to {hanna.email}" in words
     assert 'value="4100732282"' in page.content.decode(), "what was typed is there to be corrected"

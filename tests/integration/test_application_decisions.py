@@ -87,6 +87,8 @@ def test_rejected_reads_why_and_may_apply_again(
     assert state(one) == ("REJECTED", "", "", REASON)
     assert REASON in words_mailed()
     browser = signed_in(one.user)
+    home = text(browser.get("/home/"))
+    assert "You began to join Summer Peak . We could not accept your application; see why." in home
     page = text(browser.get(JOIN))
     assert "We could not accept your application What Prairie Light writes" in page
     assert REASON in page
@@ -109,6 +111,7 @@ def test_asked_to_check_may_be_asked_twice(
     assert state(one) == ("NEEDS_ACTION", "HOMEOWNER", "ASKED", REASON)
     assert REASON in words_mailed()
     browser = signed_in(one.user)
+    assert "Before you go on, something needs you." in text(browser.get("/home/"))
     page = text(browser.get(JOIN))
     assert f"Please check your account number. Prairie Light writes: {REASON}" in page
     operations.match_account(
@@ -166,6 +169,8 @@ def test_what_is_missing_decides_nothing_and_loses_nothing(
     assert page.status_code == 422
     assert f"Nothing was decided. {sentence}" in text(page)
     assert more.get("reason", "") in page.content.decode()
+    picked = re.search(r'type="radio"[^>]* checked', page.content.decode()) is not None
+    assert picked, "the customer that was chosen is still chosen"
     ticked = re.search(r'name="application"[^>]* checked', page.content.decode()) is not None
     assert ticked == ("application" not in more)
     assert state(one) == WAITS
