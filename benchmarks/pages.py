@@ -130,6 +130,8 @@ def pages(events: list[Any]) -> Iterator[tuple[str, Callable[[Any], Any]]]:
     yield "systems, to renew", page("console_systems", query="?state=RELINK")
     yield "systems, a serial", page("console_systems", query=f"?q={middle.serial}")
     yield "system", page("console_system", middle.pk)
+    yield "applications", page("console_applications", query="?who=")
+    yield "customers", page("console_customers")
 
 
 def counted(events: int) -> str:
