@@ -112,6 +112,7 @@ def due() -> list[Ring]:
         rings.append(Ring(read_back, {"event_id": event_id}))
     rings += [Ring(homes.read_home, {"grant_id": grant}) for grant in homes.due()]
     rings += [Ring(homes.import_customers, {"import_id": one}) for one in homes.imports_due()]
+    rings += [Ring(homes.clear_mail, {})] * enrolling.mail_is_old(now=now)
     rings += [Ring(homes.turn_pauses, {})] * enrolling.pauses_turn(now=now)
     rings += [ring for others in others_due for ring in others()]
     return rings + [Ring(mail, {})] * notices.is_due(now=now)

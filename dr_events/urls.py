@@ -24,6 +24,7 @@ urlpatterns = [
     path("console/now/", console.console_now, name="console_now"),
     path("console/stop/", console.console_stop, name="console_stop"),
     path("console/release/", console.console_release, name="console_release"),
+    path("console/notices/", mail.console_notices, name="console_notices"),
     path("console/systems/", systems.console_systems, name="console_systems"),
     path("console/systems/all.csv", systems.systems_csv, name="systems_csv"),
     path("console/systems/many/", many.systems_many, name="systems_many"),
@@ -104,6 +105,7 @@ urlpatterns = [
     path("home/data/download/", my_data.download, name="my_data_download"),
     path("home/data/delete/", my_data.delete, name="my_data_delete"),
     path("home/mail/", mail.my_mail, name="my_mail"),
+    path("home/mail/test/", mail.test_message, name="test_message"),
     # Anything below is taken, so that a mangled token ends on the same page and in no log.
     path("calendar/<path:token>", calendar.feed, name="calendar_feed"),
     path("o/<path:token>/", no.say_no, name="say_no"),

@@ -200,6 +200,7 @@ class NoticeKind(ColoredChoices):
     APPROVED = "APPROVED", "green", "Account matched"
     REJECTED = "REJECTED", "red", "Application rejected"
     ERASED = "ERASED", "secondary", "Your data is deleted"
+    TEST = "TEST", "secondary", "Test message"
 
 
 # What somebody who wants no mail about events does not get.

@@ -29,6 +29,11 @@ def imports_due() -> list[int]:
 
 
 @shared_task
+def clear_mail(**_: Any) -> None:
+    operations.clear_old_mail(now=clock.database_now())
+
+
+@shared_task
 def turn_pauses(**_: Any) -> None:
     operations.turn_pauses(now=clock.database_now())
 

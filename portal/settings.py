@@ -157,6 +157,10 @@ vars().update(EMAIL_CONFIG)
 DEFAULT_FROM_EMAIL = read.required("DEFAULT_FROM_EMAIL")
 # What homes are told about events and permissions may come from an address of its own.
 NOTICES_FROM_EMAIL = env("NOTICES_FROM_EMAIL", default="") or DEFAULT_FROM_EMAIL
+# Days of business time what was mailed stays on record.
+NOTICES_KEPT_DAYS = env.int("NOTICES_KEPT_DAYS", default=400)
+if NOTICES_KEPT_DAYS < 30:
+    raise ImproperlyConfigured("NOTICES_KEPT_DAYS must be 30 or more.")
 # Seconds for one step of the talk with the mail server; a sender is held up no longer than that.
 EMAIL_TIMEOUT = env.float("EMAIL_TIMEOUT_S", default=5.0)
 

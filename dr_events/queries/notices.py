@@ -84,6 +84,8 @@ def letter(notice: Notice, *, now: datetime) -> Letter:
         return Letter("Your data is deleted", settings.UTILITY_NAME, settings.UTILITY_TIME_ZONE)
     if not notice.user.is_active:
         raise Refused("The account is closed.")
+    if kind == NoticeKind.TEST:
+        return Letter("A test message", settings.UTILITY_NAME, settings.UTILITY_TIME_ZONE)
     if kind not in EVENT_MAIL:
         return {
             NoticeKind.ENROLLED: _enrolled,

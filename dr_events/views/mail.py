@@ -1,14 +1,17 @@
-"""The homeowner's own list of what we mailed, and whether they want mail about events."""
+"""What we mailed: to oneself, with what one wants of it; to everybody, for the utility."""
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.views.decorators.http import require_http_methods
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from base import clock
+from base.refusal import Refused
+from dr_events.queries import notice_log
 from dr_events.queries import notices as queries
 from enrollments import operations as outbox
-from people.access import actor_of, homeowner_page, me
+from enrollments.states import NoticeKind, NoticeState
+from people.access import actor_of, console_page, homeowner_page, me
 
 
 @homeowner_page
@@ -30,3 +33,43 @@ def my_mail(request: HttpRequest) -> HttpResponse:
         "is_stopped": queries.wants_no_event_mail(me(request)),
     }
     return render(request, "home/mail.html", context)
+
+
+@homeowner_page
+@require_POST
+def test_message(request: HttpRequest) -> HttpResponse:
+    user = me(request)
+    try:
+        outbox.send_test(user=user, now=clock.now())
+    except Refused as no:
+        messages.warning(request, str(no))
+    else:
+        messages.success(request, f"A test message is on its way to {user.email}.")
+    return redirect("my_mail")
+
+
+@console_page
+@require_safe
+def console_notices(request: HttpRequest) -> HttpResponse:
+    asked = request.GET.copy()
+    before = "".join(asked.pop("before", []))
+    text = asked.get("email", "").replace("\0", "").strip()[:100]
+    notices, further = notice_log.find(
+        kind=asked.get("kind", ""),
+        state=asked.get("state", ""),
+        text=text,
+        before=int(before) if before.isdecimal() and len(before) < 18 else 0,
+    )
+    context = {
+        "notices": [(one, NoticeKind(one.kind), NoticeState(one.state)) for one in notices],
+        "further": further,
+        "is_first_page": not before,
+        "is_filtered": any(asked.values()),
+        "asked": asked.urlencode(),
+        "text": text,
+        "kind": asked.get("kind", ""),
+        "state": asked.get("state", ""),
+        "kinds": NoticeKind,
+        "states": NoticeState,
+    }
+    return render(request, "console/notices.html", context)

@@ -53,6 +53,7 @@ class Notice(models.Model):
                 name="notices_waiting",
             ),
             models.Index(fields=["subject", "kind"], name="notices_by_subject"),
+            models.Index(fields=["-made_at", "-id"], name="notices_by_time"),
         ]
 
 

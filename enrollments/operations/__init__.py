@@ -3,6 +3,7 @@
 from enrollments.operations.answering import answer
 from enrollments.operations.applications import apply_again, match_account
 from enrollments.operations.calendar import close_calendar, open_calendar
+from enrollments.operations.clearing import clear_old_mail, mail_is_old
 from enrollments.operations.consent import agree
 from enrollments.operations.customers import (
     Survey,
@@ -34,6 +35,7 @@ from enrollments.operations.notices import (
     give_back,
     make_link,
     put_off,
+    send_test,
     sent,
     server_failed,
     server_works,
@@ -79,6 +81,7 @@ __all__ = [
     "change_group",
     "claim_notices",
     "claim_sync",
+    "clear_old_mail",
     "close_calendar",
     "compare",
     "confirm_import",
@@ -95,6 +98,7 @@ __all__ = [
     "forget_tokens",
     "give_back",
     "link",
+    "mail_is_old",
     "make_group",
     "make_link",
     "match_account",
@@ -110,6 +114,7 @@ __all__ = [
     "resume",
     "retire_group",
     "save_home",
+    "send_test",
     "sent",
     "server_failed",
     "server_works",

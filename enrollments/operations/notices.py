@@ -14,6 +14,7 @@ from django.db.models import F
 
 from base import bell
 from base.locks import LockSpace
+from base.refusal import Refused
 from enrollments.models import MailLink, MailServer, MailStop, Notice
 from enrollments.rules import mail_pause_s
 from enrollments.states import URGENT_MAIL, LinkPurpose, NoticeKind, NoticeState
@@ -41,6 +42,19 @@ def tell(*, user: User, kind: NoticeKind, subject: str, now: datetime, to: str =
     )
     Notice.objects.bulk_create([notice], ignore_conflicts=True)
     bell.ring()
+
+
+TEST_EVERY = timedelta(minutes=10)
+
+
+@transaction.atomic
+def send_test(*, user: User, now: datetime) -> None:
+    """A mail that says that mail arrives. Raises Refused within TEST_EVERY of the last one."""
+    User.objects.select_for_update(no_key=True).get(pk=user.pk)  # pressed twice at once
+    last = Notice.objects.filter(user=user, kind=NoticeKind.TEST).order_by("-made_at").first()
+    if last is not None and last.made_at > now - TEST_EVERY:
+        raise Refused("A test message is on its way; ask for the next one in ten minutes.")
+    tell(user=user, kind=NoticeKind.TEST, subject=f"test:{int(now.timestamp())}", now=now)
 
 
 # --- sending ----------------------------------------------------------------------------------
