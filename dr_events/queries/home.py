@@ -111,6 +111,8 @@ def home_page(user: User, *, now: datetime) -> HomePage:
     past = rows.filter(event__ends_at__lte=now)
     cards = homes.systems_of(user)
     enrolled = _enrolled(user, cards, now)
+    # Whether these take an enrolled one's place is asked beside that one.
+    asked = {home.replacement.system_id for home in enrolled if home.replacement}
     joined = {home.program for home in enrolled}
     joining = _joining(user, joined)
     open_now = homes.open_programs()
@@ -121,7 +123,7 @@ def home_page(user: User, *, now: datetime) -> HomePage:
             for row in past.order_by("-event__starts_at", "system__name")[:PAST_SHOWN]
         ),
         enrolled=enrolled,
-        others=tuple(card for card in cards if not card.enrollment_id),
+        others=tuple(card for card in cards if not card.enrollment_id and card.id not in asked),
         joining=joining,
         programs=tuple(
             program

@@ -151,7 +151,20 @@ def test_pages_of_an_event(stack: Stack, desktop: Arrive) -> None:
     schedule(who, day, "Peak on the feeders")
     board = who.page.url
     tour(who, [("today-next", "/console/"), ("board-1-scheduled", board)])
-    tour(home, [("home-planned", "/home/")])
+    tour(
+        home,
+        [
+            ("home-planned", "/home/"),
+            ("home-mail", "/home/mail/"),
+            ("home-calendar", "/home/calendar/"),
+            ("home-data", "/home/data/"),
+        ],
+    )
+    home.go("/home/")
+    home.press(home.page.get_by_role("link", name="Pause").first)
+    home.reads(re.compile("^Pause "))
+    shoot(home, "home-pause")
+    home.go("/home/")
     home.press(home.page.get_by_role("link", name="Say no to this event").first)
     home.reads("Say no to Peak on the feeders?")
     shoot(home, "say-no")
@@ -193,6 +206,7 @@ def test_pages_of_the_console(stack: Stack, desktop: Arrive) -> None:
         (
             ("events", "/console/events/"),
             ("systems", "/console/systems/"),
+            ("notices", "/console/notices/"),
             ("systems-none", "/console/systems/?q=nothing-like-this"),
             ("programs", "/console/programs/"),
             ("program-limits", f"/console/programs/{environment.PROGRAM}/"),

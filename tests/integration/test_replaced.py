@@ -201,6 +201,7 @@ def test_the_homeowner_says_so_on_the_home_page(system: System) -> None:
     page = text(hanna.get("/home/"))
     assert "We see a new wall control at Home." in page
     assert "Is it a replacement?" in page
+    assert "Connected but not in a program" not in page, "one question at a time"
     assert otto.post(path, {"answer": "yes"}).status_code == 404
     assert otto.post("/home/systems/999999/replaced/", {"answer": "yes"}).status_code == 404
     assert questions() == [(OLD, NEW, "OPEN")]
