@@ -13,6 +13,7 @@ from dr_events.views import (
     many,
     my_data,
     no,
+    parts,
     programs,
     seasons,
     serving,
@@ -85,6 +86,7 @@ urlpatterns = [
         "console/events/<int:event_id>/send-back/", events.event_send_back, name="event_send_back"
     ),
     path("console/events/<int:event_id>/cancel/", events.event_cancel, name="event_cancel"),
+    path("console/events/<int:event_id>/parts/", parts.event_breakdown, name="event_breakdown"),
     path("console/events/<int:event_id>/results/", events.event_results, name="event_results"),
     path(
         "console/events/<int:event_id>/results.csv",

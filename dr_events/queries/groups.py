@@ -37,6 +37,10 @@ BY_HAND = """
       AND m.since <= %(day)s AND (m.until IS NULL OR m.until >= %(day)s)
 """
 MEMBERS = f"{BY_RULE} UNION {BY_HAND}"
+# The same with each group's name; a system in two of them is there twice.
+MEMBERS_OF = MEMBERS.replace(" AS system_id FROM", " AS system_id, g.name FROM").replace(
+    "SELECT m.system_id FROM", "SELECT m.system_id, g.name FROM"
+)
 
 
 _RULE_NAMES = dict(

@@ -188,20 +188,21 @@ def count(event_ids: Sequence[int]) -> dict[int, Tally]:
     by_event: dict[int, list[tuple[Any, ...]]] = defaultdict(list)
     for event_id, *group in groups:
         by_event[event_id].append(tuple(group))
-    return {event_id: _tally(rows) for event_id, rows in by_event.items()}
+    return {event_id: of(rows) for event_id, rows in by_event.items()}
 
 
 def restored(counts: str | bytes) -> Tally:
     """The tally of an event as operations.keep_tally counted it."""
     groups = orjson.loads(counts)["groups"]
-    return _tally((*group, _moment(sent), _moment(told)) for *group, sent, told in groups)
+    return of((*group, _moment(sent), _moment(told)) for *group, sent, told in groups)
 
 
 def _moment(text: str | None) -> datetime | None:
     return datetime.fromisoformat(text) if text else None
 
 
-def _tally(groups: Iterable[tuple[Any, ...]]) -> Tally:
+def of(groups: Iterable[tuple[Any, ...]]) -> Tally:
+    """The figures of rows that were counted in the columns of _COUNTS, without the event."""
     left_out, delivery, participation = Counter[Reason](), Counter[Delivery](), Counter[Any]()
     failures, recalls = Counter[tuple[str, str]](), Counter[Recall]()
     can_stop = said_no_late = 0
