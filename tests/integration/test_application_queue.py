@@ -73,7 +73,7 @@ def test_a_viewer_sees_figures_and_no_address(summer: Program, customer: Custome
     viewer = signed_in(cast.operator("vera@utility.example", Role.VIEWER))
     page = text(viewer.get(QUEUE + "?who="))
     assert "Summer Peak 1 0 0 1 0 0 0 0" in page
-    for secret in ("hanna@home.example", "4100732282", "4100732281"):
+    for secret in ("hanna@home.example", "4100732282", "4100732281", "to decide"):
         assert secret not in page
     one = Application.objects.get()
     assert decide(viewer, "approve", one, customer=customer).status_code == 403
