@@ -40,6 +40,7 @@ def main() -> None:
                 "systems": "systems/",
                 "enrollments": f"enrollments/?program={found.program}",
                 "deliveries": f"events/{found.event}/deliveries/",
+                "home results": f"events/{found.event}/results/homes/",
             }
             result = {}
             for name, at in lists.items():

@@ -50,7 +50,12 @@ def build(systems: int, deliveries: int, folder: Path) -> Made:
         _client(program, event_program),
         program.slug,
         event.wire_id,
-        {"systems": systems, "enrollments": systems, "deliveries": deliveries},
+        {
+            "systems": systems,
+            "enrollments": systems,
+            "deliveries": deliveries,
+            "home results": deliveries,
+        },
     )
 
 

@@ -91,7 +91,7 @@ class Systems(PartnerView):
 
     @extend_schema(
         operation_id="listSystems",
-        summary="Systems enrolled in your programs now, by serial",
+        summary="Systems enrolled in your programs now, program by program",
         tags=["Homes"],
         parameters=[SystemsQuery],
         responses=shapes.listed(shapes.System),
@@ -105,7 +105,7 @@ class Systems(PartnerView):
 class Enrollments(PartnerView):
     @extend_schema(
         operation_id="listEnrollments",
-        summary="Who joined, paused and left, by serial",
+        summary="Who joined, paused and left, program by program",
         tags=["Homes"],
         parameters=[EnrollmentsQuery],
         responses=shapes.listed(shapes.Enrollment),
@@ -131,4 +131,4 @@ def _enrollments(request: Request, query: dict[str, Any], states: list[str]) -> 
 
 
 def _key(row: Enrollment) -> list[str]:
-    return [row.system.serial, row.enrolled_at.isoformat()]
+    return [row.program.slug, row.system.serial, row.enrolled_at.isoformat()]

@@ -1,6 +1,7 @@
 """The API keeps to its own description, and the description in the repository is the one served."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -84,6 +85,8 @@ def test_it_is_served_to_everybody_and_readable_without_a_script():
     for name in [*operations(), *document()["components"]["schemas"]["EventBody"]["properties"]]:
         assert name in text
     assert "http://" not in text.replace("http://testserver", "")
+    assert re.findall(r"<script(?! src=.[^>]*></script>)", text) == []
+    assert "default-src 'none'" in page["Content-Security-Policy"]
     assert Browser().post("/api/v1/reference/").status_code == 405
 
 

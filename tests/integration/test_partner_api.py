@@ -9,7 +9,7 @@ from base import clock
 from dr_events.models import Dispatch, Event
 from dr_events.operations import opt_out
 from dr_events.states import Delivery, EventState, OptOutVia
-from enrollments.models import Enrollment
+from enrollments.models import Enrollment, PartnerGrant
 from people.models import ActivityEntry
 from people.operations import Actor
 from tests import cast
@@ -112,6 +112,7 @@ def test_create_freezes_the_rows(leap, summer):
         "randomize_start_s": 0,
         "note": "Thank you",
         "postal_codes": [],
+        "groups": [],
         "control_percent": 0,
         "created_at": "2026-07-14T14:00:00Z",
         "send_at": "2026-07-14T19:00:00Z",
@@ -283,3 +284,36 @@ def test_pages_are_complete_and_repeat_nothing(leap, summer, name):
             assert leap.browser.get(moved).status_code == 400
     assert seen == wanted_keys
     assert sizes == [3, 3, 1]
+
+
+@pytest.mark.parametrize("name", ["systems", "enrollments"])
+def test_pages_go_on_over_programs_and_over_homes_that_came_back(summer, name):
+    """Serials do not run as the programs do, and one home joined twice."""
+    winter = cast.program("Winter Peak")
+    expected = []
+    for program, serial in ((winter, "2400W000002"), (summer, "2400W000009"),
+                            (winter, "2400W000001"), (summer, "2400W000005")):  # fmt: skip
+        system = cast.enrolled(program, serial)
+        expected.append((program.slug, serial))
+        if serial == "2400W000009" and name == "enrollments":
+            first = Enrollment.objects.get(system=system)
+            Enrollment.objects.create(
+                system=system, program=program, user=first.user, state="WITHDRAWN",
+                enrolled_at=first.enrolled_at - timedelta(days=9), changed_at=cast.MORNING,
+            )  # fmt: skip
+            expected.append((program.slug, serial))
+    cast.enrolled(cast.program("Not Granted"), "2400W000000")
+    both = Caller("summer-peak", "winter-peak")
+    key = {"systems": "serial", "enrollments": "system"}[name]
+    for limit in (1, 2, 3, 100):
+        onward, seen = f"http://testserver/api/v1/{name}/?limit={limit}", []
+        while onward:
+            answer = both.browser.get(onward).json()
+            seen += [(one["program"], one[key]) for one in answer["items"]]
+            onward = answer["next"]
+        assert seen == sorted(expected, key=lambda pair: pair[0])
+    # What was taken away meanwhile is left out; the rest goes on.
+    onward = both.get(f"{name}/?limit=1").json()["next"]
+    PartnerGrant.objects.filter(program=summer, client_id=both.client_id).delete()
+    rest = both.browser.get(onward).json()["items"]
+    assert [one[key] for one in rest] == ["2400W000002"]

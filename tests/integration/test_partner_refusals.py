@@ -285,7 +285,7 @@ def test_nothing_personal_and_no_secret_leaves(leap, summer):
     # Cursors hold nothing but what the page has already shown.
     link = leap.get("systems/?limit=1").json()["next"].split("cursor=")[1].split("%3A")[0]
     opened = json.loads(base64.urlsafe_b64decode(link + "=" * (-len(link) % 4)))
-    assert opened == ["2400W000000", "2026-07-14T14:00:00+00:00"]
+    assert opened == ["summer-peak", "2400W000000", "2026-07-14T14:00:00+00:00"]
 
 
 def test_an_unexpected_failure_tells_nothing(leap, monkeypatch):

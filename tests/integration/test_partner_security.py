@@ -1,0 +1,244 @@
+"""The API against whoever means harm: lists 3.1, 3.5 and 3.6 of the security plan, item by item.
+
+What is proven elsewhere is named here, so that nothing is left out and nothing is tested twice.
+
+A1   routes, methods, actors   test_access_matrix; here: a_practice_client_opens_nothing_real
+A2   foreign filters           refusals: parameters_are_as_strict, a_foreign_thing
+A3   mass assignment           here: fields_that_are_not_for_partners; drafts: a_change_is_as_strict
+A4   systems named in a plan   here: fields_that_are_not_for_partners; there is no such field
+A5   another event's rows      refusals: a_foreign_thing; limits: opt_out_for_a_home_of_the_event
+A6   signed addresses          api: pages_are_complete (a cursor is one client's at one address)
+A7   caches                    here: the_same_address_for_two_partners
+A8   rows without a tenant     worlds; no row-level security: every query begins at a grant
+A9   forged tasks              here: only_json_is_taken; partner_news takes no ids
+A10  roles in the console      console: who_may_not_change_anything; test_access_matrix
+A11  browsable API             refusals: only_json_is_offered
+A12  clients that are gone     here: a_client_that_is_gone; console: a_leak_ends_everything
+E1   production settings       script/check
+E2   content policy            contract/test_api_document: readable_without_a_script
+E3   headers on every status   here: every_answer_has_its_headers
+E4   forged requests           tokens: a_persons_session_opens_no_api
+E5   reading changes nothing   here: reading_changes_nothing
+E6   forged hosts              here: a_forged_host_is_in_no_link
+E7   strange bodies            refusals: a_body_that_is_no_event; contract/test_api_fuzz
+E8   keys for repeats          once
+E9   too many requests         limits
+E10, E11, E14                  the API reads and writes no files
+E12  stored scripts            here: what_a_partner_writes_is_text_in_the_console
+E13  our own failures          refusals: an_unexpected_failure_tells_nothing
+F1   addresses when saved      hooks_api: inner_addresses_are_refused; unit/test_rules_webhooks
+F2   names that change         hooks_api: leads_inside, turns_inside_later; webhooks: its_mind
+F3   redirects                 webhooks: a_redirect_is_not_followed
+F4   slow, endless, packed     webhooks: a_hostile_receiver, a_compressed_answer
+F5   signatures                unit/test_rules_webhooks; webhooks: both_secrets_sign
+F6   a receiver in trouble     webhooks: hours_without_an_answer, while_an_event_is_sent
+F7   another's log             hooks_api: another_clients_webhook_does_not_exist
+
+``api`` is test_partner_api, ``once`` test_partner_once and so on, all in this folder.
+"""
+
+import re
+from typing import Any
+
+import pytest
+from allauth.idp.oidc.models import Client
+from django.conf import settings as django_settings
+from django.db import connection
+from django.test import Client as Browser
+
+from base import clock
+from dr_events.models import Event
+from partners.operations import world
+from partners.rules import addresses
+from portal.api_urls import urlpatterns
+from portal.celery import app
+from tests import cast
+from tests.partner_calls import Caller, wanted
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def summer(monkeypatch):
+    monkeypatch.setattr(clock, "now", lambda: cast.MORNING)
+    made = cast.program()
+    cast.enrolled(made)
+    return made
+
+
+@pytest.fixture
+def leap(summer):
+    return Caller("summer-peak")
+
+
+def every_address(**known: str) -> list[str]:
+    """Each route of the API once, with these values in place of its parameters."""
+    routes = [str(one.pattern) for one in urlpatterns if one.name]
+    return [re.sub(r"<\w+:(\w+)>", lambda found: known[found[1]], route) for route in routes]
+
+
+@pytest.fixture
+def own(leap, settings, monkeypatch):
+    """What ``leap`` has one of each."""
+    settings.WEBHOOK_INNER_HOSTS = ("hooks.example:443",)
+    monkeypatch.setattr(addresses, "check_resolved", lambda found: None)
+    hook = leap.post("webhooks/", {"url": "https://hooks.example/"}).json()["webhook"]
+    return {
+        "slug": "summer-peak",
+        "serial": "2319W004821",
+        "event_id": leap.post("events/", wanted()).json()["id"],
+        "hook_id": hook["id"],
+        "run_id": "00000000-0000-4000-8000-000000000000",
+    }
+
+
+def test_a_practice_client_opens_nothing_real(leap, own):
+    practising = Caller(practice=True)
+    missing = {"slug": "x", "serial": "x", "event_id": "op-1", "run_id": own["run_id"]}
+    missing["hook_id"] = own["run_id"]
+    named = [
+        pair
+        for pair in zip(every_address(**own), every_address(**missing), strict=True)
+        if pair[0] != pair[1]
+    ]
+    assert len(named) >= 18
+    for address, nowhere in named:
+        for method in ("GET", "POST", "PATCH", "DELETE"):
+            body: dict[str, Any] | None = {} if method in ("POST", "PATCH") else None
+            no = practising.send(method, address, body)
+            assert no.status_code in (400, 404, 405), (method, address)
+            assert no.content == practising.send(method, nowhere, body).content
+    assert leap.get(f"events/{own['event_id']}/").json()["state"] == "SCHEDULED"
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"state": "SCHEDULED"}, {"approved_by": "user:1"}, {"created_by": "user:1"},
+        {"max_offset_f": 20}, {"tenant": "B"}, {"id": "op-1"}, {"is_yours": True},
+        {"send_at": "2026-07-14T15:00:00Z"}, {"systems": ["2319W004821"]}, {"is_practice": False},
+    ],
+)  # fmt: skip
+def test_fields_that_are_not_for_partners(leap, more):
+    no = leap.post("events/", wanted(**more))
+    assert no.status_code == 400
+    (field,) = more
+    assert [(one["field"], one["code"]) for one in no.json()["errors"]] == [(field, "unknown")]
+    assert Event.objects.count() == 0
+
+
+def test_the_same_address_for_two_partners(leap, own):
+    other = Caller()
+    for address in every_address(**own):
+        if address in ("openapi.json", "reference/"):
+            continue
+        mine, theirs = leap.get(address), other.get(address)
+        assert mine["Cache-Control"] == theirs["Cache-Control"] == "no-store"
+        assert "ETag" not in theirs
+        if mine.status_code == 200 and "<" not in address and address not in ("practice/runs/",):
+            assert mine.content != theirs.content, address
+
+
+def test_a_client_that_is_gone_is_out_at_once(leap):
+    Client.objects.get(pk=leap.client_id).delete()
+    answer = leap.get("programs/")
+    assert (answer.status_code, answer.json()["type"]) == (401, "/problems/unauthenticated")
+
+
+def test_only_json_is_taken_from_the_broker():
+    assert list(app.conf.accept_content) == ["json"]
+    assert app.conf.task_serializer == "json"
+    assert app.conf.result_backend is None
+
+
+@pytest.mark.parametrize("status", [200, 400, 401, 404, 405, 429, 500])
+def test_every_answer_has_its_headers(leap, settings, monkeypatch, status):
+    settings.SECURE_HSTS_SECONDS, settings.SECURE_HSTS_INCLUDE_SUBDOMAINS = 31_536_000, True
+    browser = Browser(HTTP_AUTHORIZATION=f"Bearer {leap.token}", raise_request_exception=False)
+    at, method = "/api/v1/programs/", "get"
+    if status == 400:
+        at += "?x=1"
+    elif status == 401:
+        browser = Browser()
+    elif status == 404:
+        at += "nowhere/"
+    elif status == 405:
+        method = "put"
+    elif status == 429:
+        settings.PARTNER_REQUESTS_PER_MINUTE = 0
+    elif status == 500:
+        monkeypatch.setattr("enrollments.queries.programs_for", lambda client_id: 1 / 0)
+    answer = getattr(browser, method)(at, secure=True)
+    assert answer.status_code == status
+    assert answer["X-Content-Type-Options"] == "nosniff"
+    assert answer["Strict-Transport-Security"] == "max-age=31536000; includeSubDomains"
+    assert answer["Cache-Control"] == "no-store"
+    assert answer["Content-Type"].startswith("application/")
+    assert "Server" not in answer
+    assert "Set-Cookie" not in answer
+
+
+def sums() -> dict[str, str]:
+    """A checksum of every table the caller's world has, but for the count of requests."""
+    found: dict[str, Any] = {}
+    with connection.cursor() as cursor:
+        for table in connection.introspection.table_names():
+            if table != "partners_quota":
+                name = connection.ops.quote_name(table)
+                cursor.execute(
+                    f"SELECT md5(string_agg(t::text, ',' ORDER BY t::text)) FROM {name} t"
+                )
+                found[table] = cursor.fetchone()[0]
+    return found
+
+
+@pytest.mark.parametrize("is_practice", [False, True])
+def test_reading_changes_nothing(leap, own, is_practice):
+    who = leap
+    if is_practice:
+        who = Caller(practice=True)
+        run = who.post("practice/runs/", {"scenario": "all-accept", "seconds": 600}).json()
+        program = who.get("programs/").json()["items"][0]["slug"]
+        serial = who.get("systems/?limit=1").json()["items"][0]["serial"]
+        own = {"slug": program, "serial": serial, "event_id": run["event"],
+               "run_id": run["id"], "hook_id": own["hook_id"]}  # fmt: skip
+
+    def both():
+        with world.practice():
+            inside = sums()
+        return sums(), inside
+
+    before = both()
+    statuses = set()
+    for address in every_address(**own):
+        for method in ("GET", "HEAD", "OPTIONS"):
+            statuses.add(who.send(method, address).status_code)
+    assert statuses <= {200, 204, 404, 405}
+    assert both() == before
+
+
+def test_a_forged_host_is_in_no_link(leap, summer):
+    cast.enrolled(summer, "2319W004822")
+    evil = {"HTTP_X_FORWARDED_HOST": "evil.example"}
+    link = leap.get("systems/?limit=1", **evil).json()["next"]
+    assert link.startswith("http://testserver/api/v1/systems/?")
+    assert leap.post("events/", wanted(), **evil)["Location"].startswith("http://testserver/")
+    assert leap.get("systems/", HTTP_HOST="evil.example").status_code == 400
+    assert "evil.example" not in django_settings.ALLOWED_HOSTS
+
+
+def test_what_a_partner_writes_is_text_in_the_console(leap, summer, client):
+    script = '<script>alert("1")</script>'
+    made = leap.post("events/", wanted(name=script, note=f"{script}'\"><img src=x>"))
+    assert made.status_code == 201
+    Client.objects.filter(pk=leap.client_id).update(name=script)
+    client.force_login(cast.operator())
+    event = Event.objects.get()
+    for address in (
+        "/console/", "/console/partners/", f"/console/partners/{leap.client_id}/",
+        f"/console/events/{event.pk}/", "/console/audit/",
+    ):  # fmt: skip
+        page = client.get(address).content.decode()
+        assert script not in page
+        assert "<img src=x>" not in page
+    assert "&lt;script&gt;" in client.get(f"/console/events/{event.pk}/").content.decode()
