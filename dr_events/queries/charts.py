@@ -41,9 +41,11 @@ class Point:
 _ALL_UP_TO, _SOME = 1000, 500
 
 
-def some_of(event: Event) -> int:
-    """About how many homes of an event a drawing uses; 0: all of them."""
-    return _SOME if Dispatch.objects.filter(event=event)[_ALL_UP_TO:].exists() else 0
+def some_of(event: Event, *, at_least: int = 0) -> int:
+    """About how many homes of an event a drawing uses; 0: all of them. ``at_least``: so many homes
+    the event is known to have."""
+    many = at_least > _ALL_UP_TO or Dispatch.objects.filter(event=event)[_ALL_UP_TO:].exists()
+    return _SOME if many else 0
 
 
 # The rows of an event: all, or those found at even steps between its lowest and highest system.

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import connection
+from django.db.models import Subquery
 
 from base.choices import ColoredChoices
 from dr_events.models import Control, Pause
@@ -61,7 +62,8 @@ class Hold:
 
 def holds(*, real_now: datetime) -> list[Hold]:
     """Everything that holds sending back now, worst first."""
-    control = Control.objects.filter(id=1).first()
+    pauses = Pause.objects.filter(grant_id=0, until__gt=real_now).values("until")[:1]
+    control = Control.objects.filter(id=1).annotate(pause_until=Subquery(pauses)).first()
     found = []
     if control and control.stopped:
         by = control.stopped_by
@@ -72,7 +74,8 @@ def holds(*, real_now: datetime) -> list[Hold]:
         found.append(Hold(Held.BROKEN, control.broken_at, control.broken_why))
     if control and control.restored_at:
         found.append(Hold(Held.RESTORED, control.restored_at, control.restored_why))
-    pause = Pause.objects.filter(grant_id=0, until__gt=real_now).first()
-    if pause:
-        found.append(Hold(Held.PAUSED, pause.until, "It answers that it is busy (429 or 503)."))
+    if control and control.pause_until:
+        found.append(
+            Hold(Held.PAUSED, control.pause_until, "It answers that it is busy (429 or 503).")
+        )
     return found

@@ -1,7 +1,7 @@
 """One system as an operator sees it: the home's facts, and what every event did there."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -11,7 +11,7 @@ from dr_events.models import Attempt, Dispatch, Event, Reading
 from dr_events.rules import outcomes
 from dr_events.states import Delivery, Participation, Reason
 from enrollments.models import Consent, Enrollment, Replacement, System
-from enrollments.queries import SystemCard, cards, open_replacements, pause_of
+from enrollments.queries import SystemCard, card_of, open_replacements, pause_of
 from enrollments.rules import Pause
 from enrollments.states import LIVE_ENROLLMENTS, ConsentAct, EndReason, EnrollmentState
 
@@ -173,15 +173,15 @@ def system_page(system_id: int) -> SystemPage | None:
     system = System.objects.select_related("grant__user", "location").filter(id=system_id).first()
     if system is None:
         return None
-    card = cards(System.objects.filter(id=system_id))[0]
-    memberships = _memberships(system)
+    rows = Enrollment.objects.filter(system=system).select_related("program").order_by("-id")
+    card = card_of(system, next((row for row in rows if row.state in LIVE_ENROLLMENTS), None))
+    memberships = _memberships(rows)
     past = _past(system)
     readings, during = _readings(past)
     return SystemPage(card, system, memberships, _consents(system), past, readings, during)
 
 
-def _memberships(system: System) -> tuple[Membership, ...]:
-    rows = Enrollment.objects.filter(system=system).select_related("program").order_by("-id")
+def _memberships(rows: Iterable[Enrollment]) -> tuple[Membership, ...]:
     asked = open_replacements([row.pk for row in rows])
     return tuple(
         Membership(

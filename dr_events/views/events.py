@@ -199,7 +199,7 @@ _LET_GO = {
 def event_results(request: HttpRequest, event_id: int) -> HttpResponse:
     operations.keep_tally(now=clock.now())
     page = _page(event_id)
-    some = charts.some_of(page.event)
+    some = charts.some_of(page.event, at_least=page.tally.targeted)
     series = charts.temperatures(page.event, some=some)
     points = [(point.at, point.low_f, point.middle_f, point.high_f) for point in series]
     context = {

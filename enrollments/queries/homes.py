@@ -153,14 +153,15 @@ def cards(systems: QuerySet[System]) -> list[SystemCard]:
             system__in=rows, state__in=LIVE_ENROLLMENTS
         ).select_related("program")
     }
-    return [_card(system, live.get(system.pk)) for system in rows]
+    return [card_of(system, live.get(system.pk)) for system in rows]
 
 
 def pause_of(enrollment: Enrollment) -> rules.Pause | None:
     return rules.pause_of(enrollment.state, enrollment.paused_from, enrollment.paused_until)
 
 
-def _card(system: System, enrollment: Enrollment | None) -> SystemCard:
+def card_of(system: System, enrollment: Enrollment | None) -> SystemCard:
+    """``enrollment``: the live one, with its program. Needs owner, grant and location loaded."""
     equipment = " ".join(part for part in (system.brand, system.model) if part)
     return SystemCard(
         id=system.pk,
