@@ -6,7 +6,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from base import clock
-from dr_events.queries import breakdown
+from dr_events.queries import figures as counted
 from enrollments import queries
 from partners.api import desk, shapes
 from partners.api.fields import Moment
@@ -24,7 +24,7 @@ class ByInterval(desk.PartnerView):
     def get(self, request: Request, event_id: str) -> Response:
         desk.asked(request)
         event = find(request, event_id)
-        return Response(figures.intervals(event, breakdown.intervals(event)))
+        return Response(figures.intervals(event, counted.intervals(event)))
 
 
 class ByHome(desk.PartnerView):
@@ -39,7 +39,7 @@ class ByHome(desk.PartnerView):
         query = desk.asked(request, desk.Query)
         event = find(request, event_id)
         last = desk.after(request, query)
-        rows = breakdown.homes(event, after=last[0] if last else "", limit=query["limit"] + 1)
+        rows = counted.homes(event, after=last[0] if last else "", limit=query["limit"] + 1)
         return desk.page(request, rows, query, shown=figures.home, key=lambda row: [row.serial])
 
 
@@ -53,7 +53,7 @@ class Notices(desk.PartnerView):
     def get(self, request: Request, event_id: str) -> Response:
         desk.asked(request)
         event = find(request, event_id)
-        return Response(figures.notices(event, breakdown.notices(event)))
+        return Response(figures.notices(event, counted.notices(event)))
 
 
 class LimitsQuery(desk.Strict):
@@ -73,7 +73,7 @@ class ProgramLimits(desk.PartnerView):
         program = queries.program_for(desk.partner(request).client_id, slug)
         if program is None:
             raise NotFound
-        left = figures.limits(at, breakdown.left_of_program(program, at=at))
+        left = figures.limits(at, counted.left_of_program(program, at=at))
         return Response({"program": program.slug, **left})
 
 
@@ -90,5 +90,5 @@ class SystemLimits(desk.PartnerView):
         row = homes.enrollment_for(desk.partner(request).client_id, serial)
         if row is None:
             raise NotFound
-        left = breakdown.left_of_system(row.system_id, row.program, at=at)
+        left = counted.left_of_system(row.system_id, row.program, at=at)
         return Response({"system": serial, "program": row.program.slug, **figures.limits(at, left)})

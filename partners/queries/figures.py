@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from dr_events.models import Event
-from dr_events.queries.breakdown import EVERY, HomeResult, Intervals, Left
+from dr_events.queries.figures import EVERY, HomeResult, Intervals, Left
 from enrollments.states import NoticeKind, NoticeState
 from partners.queries.documents import utc
 
