@@ -69,6 +69,7 @@ JOBS: dict[str, Callable[..., Any]] = {
     "cancel": _cancel,
     "opt_out": _opt_out,
     "settle": _settle,
+    "take_back": dispatch.take_back,
     "refresh": vendor_session.refresh,
     "send in one transaction": _send_in_one_transaction,
 }

@@ -35,7 +35,7 @@ from tests.contract.conftest import CLIENT, SECRET, Cloud
 from tests.faults.crash_mortals import PATIENCE_S, Mortals
 
 SEND_AT = cast.MORNING + timedelta(hours=5)
-LEGS = frozenset({"send", "prove", "read_back", "renew"})
+LEGS = frozenset({"send", "prove", "read_back", "renew", "take_back"})
 _numbers = count(1)
 
 

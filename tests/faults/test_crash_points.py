@@ -7,7 +7,7 @@ pretend cloud's own ledger. A second POST of an event adds a second one there.
 
 import signal
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
@@ -56,6 +56,7 @@ class Function:
     judge: Judge
     landmarks: tuple[str, ...]
     since: str = ""
+    settings: dict[str, Any] = field(default_factory=dict)  # of the child
 
     def arguments(self, case: Case) -> dict[str, Any]:
         if self.job == "opt_out":
@@ -227,7 +228,9 @@ FUNCTIONS = {
 def points_of(town: Town, mortals: Mortals, function: Function) -> list[str]:
     (case,) = town.cases(1, function.homes)
     function.prepare(town, [case])
-    fate = mortals.run(function.job, case.serials, **function.arguments(case))
+    fate = mortals.run(
+        function.job, case.serials, settings=function.settings, **function.arguments(case)
+    )
     assert (fate.ended, fate.error) == (0, ""), fate
     missing = [mark for mark in function.landmarks if not any(mark in p for p in fate.points)]
     assert missing == [], f"the enumeration lost its grip: {fate.points}"
@@ -248,10 +251,11 @@ def break_at(
         for at in range(0, len(cases), AT_ONCE):
             children = {
                 mortals.start(
-                    function.job, case.serials, at=case.point, act=act, **function.arguments(case)
+                    function.job, case.serials, at=case.point, act=act,
+                    settings=function.settings, **function.arguments(case),
                 ): case
                 for case in cases[at : at + AT_ONCE]
-            }
+            }  # fmt: skip
             missed += [
                 case.point
                 for name, case in children.items()
