@@ -44,6 +44,10 @@ class Event(models.Model):
     offset_f = models.DecimalField(max_digits=3, decimal_places=1, null=True, blank=True)
     cool_f = models.DecimalField(max_digits=4, decimal_places=1, null=True, blank=True)
     heat_f = models.DecimalField(max_digits=4, decimal_places=1, null=True, blank=True)
+    # Cents per kWh; the wall control compares it with the limit its owner set.
+    price_cents = models.DecimalField(max_digits=6, decimal_places=2, null=True, blank=True)
+    # Marked as a test at Carrier, and only ever for groups.
+    is_test = models.BooleanField(default=False)
     randomize_start_s = models.PositiveIntegerField(default=0)
     note = models.CharField(max_length=160, blank=True, help_text="Shown at the wall control.")
     postal_codes = models.JSONField(default=list, blank=True)

@@ -175,6 +175,7 @@ class Response(ColoredChoices):
     CUSTOMER = "customer", "azure", "The home's own settings"
     OFFSET = "offset", "azure", "Move the setpoint by"
     ABSOLUTE = "absolute", "azure", "Set the temperature to"
+    PRICE = "price", "azure", "Know a price; each home by its own price settings"
 
 
 class OptOutVia(ColoredChoices):

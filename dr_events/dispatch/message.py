@@ -18,23 +18,25 @@ def take_back_message(event_id: int) -> wire.Message:
 
 
 def _message(event: Event, *, cancelled: bool = False) -> wire.Message:
+    is_price = event.response == Response.PRICE
     return wire.encode(
         DemandEvent(
             event_id=event.wire_id,
             modification=event.modification + cancelled,
             cancelled=cancelled,
-            kind="demand",
-            level=2,
-            price_cents=None,
+            kind="price" if is_price else "demand",
+            level=None if is_price else 2,
+            price_cents=event.price_cents if is_price else None,
             start=event.starts_at,
             duration=event.ends_at - event.starts_at,
             start_randomization=timedelta(seconds=event.randomize_start_s),
-            response=event.response,  # type: ignore[arg-type]
+            # A price says nothing of setpoints: the wall control answers prices in its own way.
+            response="customer" if is_price else event.response,  # type: ignore[arg-type]
             offset_f=_if(event.response == Response.OFFSET, event.offset_f),
             heat_f=_if(event.response == Response.ABSOLUTE, event.heat_f),
             cool_f=_if(event.response == Response.ABSOLUTE, event.cool_f),
             priority=1,
-            test=False,
+            test=event.is_test,
             message=event.note,
         )
     )

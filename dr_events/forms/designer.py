@@ -20,7 +20,12 @@ FOLDS = (("", "Choose"), ("first", "The first one"), ("second", "The second one"
 # Refusals about the start that are about its day, not its hour.
 _ABOUT_THE_DAY = frozenset({"season", "weekday", "holiday"})
 _FIELD_OF = {"starts_at": "start", "ends_at": "end", "randomize_start_s": "randomize_minutes"}
-_ONLY_WHEN = {"offset_f": "offset", "cool_f": "absolute", "heat_f": "absolute"}
+_ONLY_WHEN = {
+    "offset_f": "offset",
+    "cool_f": "absolute",
+    "heat_f": "absolute",
+    "price_cents": "price",
+}
 
 
 class EventForm(forms.Form):
@@ -65,6 +70,9 @@ class EventForm(forms.Form):
     heat_f = forms.DecimalField(
         label="Heat to (°F)", required=False, max_digits=4, decimal_places=1
     )
+    price_cents = forms.DecimalField(
+        label="Price (cents per kWh)", required=False, max_digits=6, decimal_places=2
+    )
     randomize_minutes = forms.IntegerField(
         label="Spread starts (minutes)",
         required=False,
@@ -78,6 +86,11 @@ class EventForm(forms.Form):
         label="Only these postal codes",
         required=False,
         help_text="Separated by commas. Empty: every home of the program.",
+    )
+    is_test = forms.BooleanField(
+        label="This is a test, for the groups ticked above only",
+        required=False,
+        help_text="Carrier is told so. The homes feel it like any other event.",
     )
     groups = forms.TypedMultipleChoiceField(
         label="Only these groups",
@@ -100,7 +113,7 @@ class EventForm(forms.Form):
         choices = [(program.slug, program.name) for program in programs]
         self.fields["program"].choices = choices  # type: ignore[attr-defined]
         chosen = self.chosen
-        offered = groups.offered(chosen) if chosen else []
+        offered = groups.offered(chosen) if chosen and chosen.pk else []
         self.fields["groups"].choices = [(one.pk, one.name) for one in offered]  # type: ignore[attr-defined]
         # True when a typed time exists twice: the page then shows the choice.
         self.asks_fold = False
@@ -164,6 +177,7 @@ class EventForm(forms.Form):
             note=values["note"],
             postal_codes=values["postal_codes"],
             groups=tuple(values["groups"]),
+            is_test=values["is_test"],
             control_percent=values["control_percent"] or 0,
             **{name: values[name] for name in _ONLY_WHEN},
         )

@@ -1,6 +1,5 @@
 """From a draft to a frozen list of homes, and the ways an event ends early."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -33,7 +32,8 @@ class Invalid(Refused):
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """What an operator or a partner fills in. Moments are aware UTC, temperatures °F."""
+    """What an operator or a partner fills in. Moments are aware UTC, temperatures °F, the price is
+    cents per kWh. ``groups``: ids of enrollments.Group."""
 
     name: str
     starts_at: datetime
@@ -42,6 +42,8 @@ class Draft:
     offset_f: Decimal | None = None
     cool_f: Decimal | None = None
     heat_f: Decimal | None = None
+    price_cents: Decimal | None = None
+    is_test: bool = False
     randomize_start_s: int = 0
     note: str = ""
     postal_codes: tuple[str, ...] = ()
@@ -70,25 +72,32 @@ def limits_of(program: Program) -> rules.Limits:
 def check(program: Program, draft: Draft | Event, *, now: datetime) -> None:
     """Raises Invalid with every reason this event may not be planned."""
     found = [] if current_terms(program) else [_no_terms()]
-    found += _foreign_groups(program, draft.groups)
+    found += _group_problems(program, draft)
     found += rules.problems(wish_of(draft), limits_of(program), now=now)
     if found:
         raise Invalid(found)
 
 
-def _foreign_groups(program: Program, ids: Sequence[int]) -> list[Refused]:
-    if not ids or Group.objects.filter(program=program, id__in=ids).count() == len(set(ids)):
-        return []
-    return [
-        Refused(
-            "One of these groups is not a group of this program.", field="groups", code="no-group"
-        )
-    ]
+def _group_problems(program: Program, draft: Draft | Event) -> list[Refused]:
+    ids = set(draft.groups)
+    if draft.is_test and not ids:
+        sentence = "A test is for a group, such as the homes of your own staff."
+        return [Refused(sentence, field="groups", code="test-for-all")]
+    if ids and Group.objects.filter(program=program, id__in=ids).count() != len(ids):
+        sentence = "One of these groups is not a group of this program."
+        return [Refused(sentence, field="groups", code="no-group")]
+    return []
 
 
 def wish_of(draft: Draft | Event) -> rules.Wish:
     return rules.Wish(
-        draft.starts_at, draft.ends_at, draft.response, draft.offset_f, draft.cool_f, draft.heat_f
+        draft.starts_at,
+        draft.ends_at,
+        draft.response,
+        draft.offset_f,
+        draft.cool_f,
+        draft.heat_f,
+        draft.price_cents,
     )
 
 

@@ -43,6 +43,8 @@ class HomeEvent:
     offset_f: Decimal | None
     cool_f: Decimal | None
     heat_f: Decimal | None
+    price_cents: Decimal | None
+    is_test: bool
     own: dict[str, float | str | None]
     note: str
     called_off: bool
@@ -166,6 +168,8 @@ def event_of(row: Dispatch, now: datetime) -> HomeEvent:
         offset_f=event.offset_f,
         cool_f=event.cool_f,
         heat_f=event.heat_f,
+        price_cents=event.price_cents,
+        is_test=event.is_test,
         own=row.system.dr_settings,
         note=event.note,
         called_off=event.state == EventState.CANCELLED,

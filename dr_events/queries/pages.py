@@ -120,6 +120,8 @@ class EventPage:
             return f"to move the setpoint by {float(event.offset_f):g} °F"
         if event.response == Response.ABSOLUTE and event.cool_f and event.heat_f:
             return f"to cool to {float(event.cool_f):g} °F, heat to {float(event.heat_f):g} °F"
+        if event.response == Response.PRICE and event.price_cents is not None:
+            return f"to know a price of {float(event.price_cents):g} ¢ per kWh"
         return "to use their own settings"
 
     @property

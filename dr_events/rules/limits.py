@@ -9,6 +9,9 @@ from zoneinfo import ZoneInfo
 
 from base.refusal import Refused
 
+# The highest a wholesale market allows is 500 (ERCOT, $5 a kWh); a slip of the hand is above it.
+MOST_CENTS = 500
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:
@@ -39,6 +42,7 @@ class Wish:
     offset_f: Decimal | None = None
     cool_f: Decimal | None = None
     heat_f: Decimal | None = None
+    price_cents: Decimal | None = None  # per kWh
 
 
 def problems(wish: Wish, limits: Limits, *, now: datetime) -> list[Refused]:
@@ -147,6 +151,14 @@ def _comfort_problems(wish: Wish, limits: Limits) -> Iterator[Refused]:
             )
     elif wish.response == "absolute":
         yield from _setpoint_problems(wish, limits)
+    elif wish.response == "price" and (
+        wish.price_cents is None or not 0 < wish.price_cents <= MOST_CENTS
+    ):
+        yield Refused(
+            f"Give the price in cents per kWh, above 0 and at most {MOST_CENTS}.",
+            field="price_cents",
+            code="price",
+        )
 
 
 def _setpoint_problems(wish: Wish, limits: Limits) -> Iterator[Refused]:

@@ -245,6 +245,8 @@ def _copy(page: pages.EventPage) -> dict[str, Any]:
         "offset_f": event.offset_f,
         "cool_f": event.cool_f,
         "heat_f": event.heat_f,
+        "price_cents": event.price_cents,
+        "is_test": event.is_test,
         "randomize_minutes": event.randomize_start_s // 60 or None,
         "note": event.note,
         "postal_codes": ", ".join(event.postal_codes),

@@ -33,7 +33,9 @@ USED: dict[str, tuple[str, ...]] = {
     Reaction.CUSTOMER: (),
     Reaction.OFFSET: ("offset_f",),
     Reaction.ABSOLUTE: ("cool_f", "heat_f"),
+    Reaction.PRICE: ("price_cents",),
 }
+MEASURES = tuple(name for names in USED.values() for name in names)
 
 
 class EventsQuery(desk.Query):
@@ -52,11 +54,15 @@ class EventBody(desk.Strict):
         Reaction.choices,
         default=Reaction.CUSTOMER,
         help_text="`customer`: the home's own settings; `offset`: by `offset_f`; `absolute`: "
-        "to `cool_f` and `heat_f`.",
+        "to `cool_f` and `heat_f`; `price`: the home's own price settings, by `price_cents`.",
     )
     offset_f = Number(max_digits=3, decimal_places=1, required=False, allow_null=True)
     cool_f = Number(max_digits=4, decimal_places=1, required=False, allow_null=True)
     heat_f = Number(max_digits=4, decimal_places=1, required=False, allow_null=True)
+    price_cents = Number(
+        max_digits=6, decimal_places=2, required=False, allow_null=True, help_text="Per kWh."
+    )
+    is_test = Flag(default=False, help_text="Carrier is told so; only with `groups`.")
     randomize_start_s = Whole(
         min_value=0, max_value=1800, default=0, help_text="Starts are spread over it."
     )
@@ -79,7 +85,7 @@ class EventBody(desk.Strict):
         for name in ("starts_at", "ends_at"):
             if wish[name].microsecond:  # Carrier's message has none: it would be lost in silence
                 errors[name] = [ErrorDetail("Write whole seconds.", code="fraction")]
-        for name in ("offset_f", "cool_f", "heat_f"):
+        for name in MEASURES:
             if wish.get(name) is not None and name not in USED[wish["response"]]:
                 words = f"The response `{wish['response']}` does not use this field."
                 errors[name] = [ErrorDetail(words, code="not-used")]

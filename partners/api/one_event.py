@@ -14,7 +14,7 @@ from dr_events import operations
 from dr_events.models import Event
 from dr_events.states import EventState
 from partners.api import desk, shapes
-from partners.api.events import USED, EventBody, hand_on, wish_of
+from partners.api.events import MEASURES, USED, EventBody, hand_on, wish_of
 from partners.api.found import actor_of, find, find_own, shown
 from partners.api.once import Act
 from partners.queries import documents
@@ -74,7 +74,7 @@ def _merged(current: Mapping[str, Any], changes: Any) -> Any:
         return changes  # refused where it is checked
     used = USED.get(str(changes.get("response", current["response"])), ())
     kept: dict[str, Any] = {str(name): current[str(name)] for name in EventBody().fields}
-    kept |= {name: None for name in ("offset_f", "cool_f", "heat_f") if name not in used}
+    kept |= {name: None for name in MEASURES if name not in used}
     return kept | dict(changes)
 
 

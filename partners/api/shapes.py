@@ -127,6 +127,8 @@ class Event(serializers.Serializer):
     offset_f = Number(max_digits=3, decimal_places=1, allow_null=True)
     cool_f = Number(max_digits=4, decimal_places=1, allow_null=True)
     heat_f = Number(max_digits=4, decimal_places=1, allow_null=True)
+    price_cents = Number(max_digits=6, decimal_places=2, allow_null=True, help_text="Per kWh.")
+    is_test = serializers.BooleanField()
     randomize_start_s = serializers.IntegerField()
     note = serializers.CharField(allow_blank=True)
     postal_codes = serializers.ListField(child=serializers.CharField())

@@ -108,6 +108,8 @@ def event(of: Event, *, client_id: str) -> dict[str, Any]:
         "offset_f": number(of.offset_f),
         "cool_f": number(of.cool_f),
         "heat_f": number(of.heat_f),
+        "price_cents": number(of.price_cents),
+        "is_test": of.is_test,
         "randomize_start_s": of.randomize_start_s,
         "note": of.note,
         "postal_codes": of.postal_codes,
