@@ -67,7 +67,9 @@ def test_one_of_falls_back_only_when_nothing_was_said(monkeypatch: pytest.Monkey
         read.one_of(NAME, ("a", "b"), default="b")
 
 
-@pytest.mark.parametrize("weak", [STRONG[:49], "abcdefghi" * 10, "x" * 80])
+@pytest.mark.parametrize(
+    "weak", [STRONG[:49], "abcdefghi" * 10, "x" * 80], ids=["short", "nine letters", "one letter"]
+)
 def test_a_weak_secret_key_is_refused(monkeypatch: pytest.MonkeyPatch, weak: str) -> None:
     monkeypatch.setenv("SECRET_KEY", weak)
     with pytest.raises(ImproperlyConfigured, match="SECRET_KEY is weak: use at least 50 random"):
