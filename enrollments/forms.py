@@ -10,7 +10,7 @@ from django import forms
 from django.http import QueryDict
 
 from enrollments.models import Question
-from enrollments.operations import Choice
+from enrollments.operations import Choice, Wording
 from people.forms import RefusableForm
 
 
@@ -178,3 +178,40 @@ class ServicePauseForm(PauseForm):
         help_text="What the homeowner asked for. It is kept in the activity log.",
         error_messages={"required": "Say why; it is kept in the activity log."},
     )
+
+
+class QuestionForm(RefusableForm):
+    """A question of a program. ``key`` and ``after`` name the version that was shown."""
+
+    key = forms.SlugField(required=False, widget=forms.HiddenInput)
+    after = forms.IntegerField(required=False, min_value=0, widget=forms.HiddenInput)
+    text = forms.CharField(
+        label="The question, to be answered with yes or no",
+        max_length=500,
+        widget=forms.Textarea(attrs={"rows": 3}),
+    )
+    fitting = forms.ChoiceField(
+        label="The answer a home needs to join",
+        choices=[("yes", "Yes"), ("no", "No"), ("", "Either, it is for the record only")],
+        required=False,
+    )
+    remedy = forms.CharField(
+        label="What who answers otherwise reads",
+        max_length=500,
+        required=False,
+        widget=forms.Textarea(attrs={"rows": 3}),
+        help_text="Why it does not fit, and what the home can do.",
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for name, field in self.fields.items():
+            hint = f" hint-{name}" if field.help_text else ""
+            field.widget.attrs["aria-describedby"] = f"error-{name}{hint}"
+
+    def wording(self) -> Wording:
+        """Only after ``is_valid``."""
+        given = self.cleaned_data
+        return Wording(
+            given["text"], {"yes": True, "no": False}.get(given["fitting"]), given["remedy"]
+        )

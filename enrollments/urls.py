@@ -1,6 +1,6 @@
 from django.urls import path
 
-from enrollments.views import applications, callback, customers, joining
+from enrollments.views import applications, callback, customers, joining, questions
 
 urlpatterns = [
     path("programs/", joining.landing, name="landing"),
@@ -14,6 +14,16 @@ urlpatterns = [
     path("join/<slug:slug>/check/", joining.join_check, name="join_check"),
     path("join/<slug:slug>/enroll/", joining.join_enroll, name="join_enroll"),
     path("connect/callback/", callback.connect_callback, name="connect_callback"),
+    path(
+        "console/programs/<slug:slug>/questions/",
+        questions.program_questions,
+        name="program_questions",
+    ),
+    path(
+        "console/programs/<slug:slug>/questions/<slug:key>/stop/",
+        questions.question_stop,
+        name="question_stop",
+    ),
     path("console/applications/", applications.console_applications, name="console_applications"),
     path("console/customers/", customers.console_customers, name="console_customers"),
     path("console/customers/upload/", customers.upload, name="customers_upload"),

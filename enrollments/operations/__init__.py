@@ -60,6 +60,7 @@ from enrollments.operations.permission import (
     reseal_batch,
     take_link_attempt,
 )
+from enrollments.operations.questioning import Wording, ask_question, stop_asking
 from enrollments.operations.replacing import confirm_replacement, deny_replacement
 
 __all__ = [
@@ -71,11 +72,13 @@ __all__ = [
     "Survey",
     "Tally",
     "Tokens",
+    "Wording",
     "add_members",
     "agree",
     "answer",
     "apply_again",
     "ask_for_sync",
+    "ask_question",
     "be_the_mailer",
     "begin_link",
     "change_group",
@@ -118,6 +121,7 @@ __all__ = [
     "sent",
     "server_failed",
     "server_works",
+    "stop_asking",
     "stop_being_the_mailer",
     "stop_event_mail",
     "survey",

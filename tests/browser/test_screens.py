@@ -211,6 +211,7 @@ def test_pages_of_the_console(stack: Stack, desktop: Arrive) -> None:
             ("programs", "/console/programs/"),
             ("program-limits", f"/console/programs/{environment.PROGRAM}/"),
             ("groups", f"/console/programs/{environment.PROGRAM}/groups/"),
+            ("questions", f"/console/programs/{environment.PROGRAM}/questions/"),
             ("console-program-page", f"/programs/{environment.PROGRAM}/"),
         ),
     )
