@@ -13,7 +13,7 @@ import orjson
 from django.conf import settings
 from django.db import connection
 
-from dr_events.models import Dispatch, Event
+from dr_events.models import Dispatch, Event, Reading
 from dr_events.queries.tallies import Tally
 from dr_events.rules.limits import words
 
@@ -235,6 +235,16 @@ def line_chart(
         bottom=bottom,
         right=right,
     )
+
+
+def load_chart(
+    points: Sequence[Point] | Sequence[Reading], event: Event, zone: ZoneInfo, *, height: int = 200
+) -> Chart | None:
+    """How hard the equipment ran, in percent of full cooling: the mean of the homes that say."""
+    loads = [
+        (point.at, None, None if point.load is None else 100 * point.load, None) for point in points
+    ]
+    return line_chart(loads, event, zone, height=height)
 
 
 def _ticks(first: datetime, last: datetime) -> list[datetime]:

@@ -90,6 +90,7 @@ def event_indoors(request: HttpRequest, event_id: int) -> HttpResponse:
         "age": charts.age(series, event, clock.now()),
         "some": some,
         "chart": charts.line_chart(points, event, ZoneInfo(zone), height=220),
+        "loads": charts.load_chart(series, event, ZoneInfo(zone), height=160),
     }
     return render(request, "events/_indoors.html", context)
 
@@ -212,6 +213,7 @@ def event_results(request: HttpRequest, event_id: int) -> HttpResponse:
         "homes_read": max((point.homes for point in series), default=0),
         "gap": charts.longest_gap(series),
         "chart": charts.line_chart(points, page.event, page.zone),
+        "loads": charts.load_chart(series, page.event, page.zone),
     }
     return render(request, "events/results.html", context)
 

@@ -143,13 +143,16 @@ def _answered(
 def _whole(
     request: HttpRequest, page: page_query.SystemPage, answer: dict[str, Any] | None = None
 ) -> HttpResponse:
-    chart = None
+    chart = loads = None
     if page.read_during:
+        zone = ZoneInfo(page.zone)
         points = [(reading.at, None, reading.indoor_f, None) for reading in page.readings]
-        chart = charts.line_chart(points, page.read_during, ZoneInfo(page.zone), height=200)
+        chart = charts.line_chart(points, page.read_during, zone, height=200)
+        loads = charts.load_chart(page.readings, page.read_during, zone, height=160)
     context = {
         "page": page,
         "chart": chart,
+        "loads": loads,
         "documents": [(one, window.why_not(page.system, one.scope)) for one in DOCUMENTS],
         "why_not_switch": window.why_not(page.system, window.WRITE_SCOPE),
         "ways": WAYS.items(),

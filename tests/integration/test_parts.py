@@ -1,11 +1,13 @@
 """Results by part of the homes add up to the whole."""
 
+import re
+
 import pytest
 from django.core.cache import cache
 from django.test import Client
 from django.urls import reverse
 
-from dr_events.models import Dispatch, Event
+from dr_events.models import Dispatch, Event, Reading
 from dr_events.queries import parts as query
 from dr_events.queries.parts import By, breakdown
 from dr_events.states import Delivery, EventState, Participation
@@ -13,6 +15,7 @@ from enrollments import operations as homes
 from enrollments.models import Location, System
 from people.operations import Actor
 from tests import cast
+from tests.integration.test_console_pages import finished
 
 pytestmark = pytest.mark.django_db
 
@@ -108,3 +111,20 @@ def test_the_page_and_its_fragment(client: Client, event: Event) -> None:
     whole = client.get(f"{address}?by=nonsense").content.decode()
     assert "<h1>Hot afternoon by part of the homes</h1>" in whole
     assert "62702" in whole
+
+
+def test_load_is_drawn_beside_the_temperature(client: Client) -> None:
+    """Where nobody reports a load there is one drawing; where homes do, a second one with its own
+    names for readers."""
+    program = cast.program()
+    cast.neighborhood(program, 3)
+    made = finished(program)
+    client.force_login(cast.operator())
+    results = client.get(reverse("event_results", args=[made.pk])).content.decode()
+    assert results.count("<polyline") == 2
+    assert "Cooling load in percent over time, from 50 to 51 %." in results
+    titles = re.findall(r'<title id="([^"]+)"', results)
+    assert titles == ["chart-title", "load-title"]
+    Reading.objects.update(load=None)
+    alone = client.get(reverse("event_results", args=[made.pk])).content.decode()
+    assert alone.count("<polyline") == 1
