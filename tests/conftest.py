@@ -62,10 +62,25 @@ os.environ["DJANGO_SETTINGS_MODULE"] = "portal.settings"
 _folder = tempfile.TemporaryDirectory(prefix="offpeak-tests-")
 _servers = embedded.servers(Path(_folder.name), keep=False)
 _postgres, _valkey = _servers.__enter__()
-os.environ.setdefault("DATABASE_URL", _postgres.url)
-os.environ.setdefault("REDIS_URL", _valkey.url)
+for _name, _server in (("DATABASE_URL", _postgres), ("REDIS_URL", _valkey)):
+    # A process of pytest-xdist inherits what the one that started it wrote here: it has its own.
+    if os.environ.get(_name) in (None, os.environ.get(f"OFFPEAK_TESTS_{_name}")):
+        os.environ[_name] = os.environ[f"OFFPEAK_TESTS_{_name}"] = _server.url
 os.environ.update(settings_environment())
 django.setup()
+
+from django.test.signals import setting_changed  # noqa: E402 - Django must be set up first
+
+from enrollments.tokens import vault  # noqa: E402
+
+
+def _forget_keys(*, setting: str, **_: Any) -> None:
+    """A test that changes the keys, and its end that puts them back, are seen at once."""
+    if setting == "TOKEN_KEYS":
+        vault.cache_clear()
+
+
+setting_changed.connect(_forget_keys)
 
 
 @pytest.fixture(scope="session")

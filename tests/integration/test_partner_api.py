@@ -109,6 +109,8 @@ def test_create_freezes_the_rows(leap, summer):
         "offset_f": 3.0,
         "cool_f": None,
         "heat_f": None,
+        "price_cents": None,
+        "is_test": False,
         "randomize_start_s": 0,
         "note": "Thank you",
         "postal_codes": [],
