@@ -7,7 +7,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.db import connection
-from django.db.models import Q, QuerySet
+from django.db.models import BooleanField, ExpressionWrapper, Q, QuerySet
 
 from base.choices import ColoredChoices
 from dr_events.models import Dispatch, Event
@@ -196,12 +196,20 @@ def events(*, now: datetime, before: int = 0, limit: int = 20) -> tuple[list[Eve
     return _pages(rows[:limit], now), rows[limit - 1].pk if len(rows) > limit else 0
 
 
-def current_events(*, now: datetime, limit: int = 20) -> list[EventPage]:
-    """What runs, what comes next and what waits for somebody, soonest first."""
-    waiting = [EventState.DRAFT, EventState.SUBMITTED, EventState.SCHEDULED]
-    return _pages(
-        list(_events().filter(state__in=waiting).order_by("starts_at", "id")[:limit]), now
-    )
+def scheduled_events(*, now: datetime) -> list[EventPage]:
+    """Every event that is scheduled and not closed, soonest first: nothing that is being sent or
+    runs may be missing, so there is no limit. Caps keep them to a season's worth."""
+    found = _events().filter(state=EventState.SCHEDULED)
+    return _pages(list(found.order_by("starts_at", "id")), now)
+
+
+def undecided_events(*, now: datetime, limit: int = 10) -> list[EventPage]:
+    """Drafts and events that wait for a second person, at most ``limit``, soonest first: those
+    that wait for somebody before drafts, and those whose start has passed last."""
+    found = _events().filter(state__in=[EventState.DRAFT, EventState.SUBMITTED])
+    too_late = ExpressionWrapper(Q(starts_at__lte=now), output_field=BooleanField())
+    draft = ExpressionWrapper(Q(state=EventState.DRAFT), output_field=BooleanField())
+    return _pages(list(found.order_by(too_late, draft, "starts_at", "id")[:limit]), now)
 
 
 def state_of(event_id: int) -> EventState | None:

@@ -11,33 +11,53 @@ from dr_events.queries.pages import EventPage, Phase
 from enrollments.models import Program
 
 _NOW = (Phase.SENDING, Phase.SENT, Phase.RUNNING, Phase.OVER)
+# Rows of each list; whoever wants more opens the list of events.
+_NEXT = 20
+_WAITING = 10
 
 
 @dataclass(frozen=True, slots=True)
 class Now:
     """The part of the page that asks for itself: what holds sending back, what does not work, and
-    the events."""
+    the events. ``scheduled`` holds all there are; ``undecided`` one more than the page shows."""
 
     holds: tuple[holds.Hold, ...]
     alerts: Alerts
-    events: tuple[EventPage, ...]
+    scheduled: tuple[EventPage, ...]
+    undecided: tuple[EventPage, ...]
 
     @property
     def stopped(self) -> bool:
         return any(hold.kind == holds.Held.STOPPED for hold in self.holds)
 
     @property
+    def events(self) -> tuple[EventPage, ...]:
+        return self.scheduled + self.undecided
+
+    @property
     def running(self) -> list[EventPage]:
-        return [page for page in self.events if page.phase in _NOW]
+        return [page for page in self.scheduled if page.phase in _NOW]
+
+    @property
+    def _coming(self) -> list[EventPage]:
+        return [page for page in self.scheduled if page.phase == Phase.SCHEDULED]
 
     @property
     def next(self) -> list[EventPage]:
-        return [page for page in self.events if page.phase == Phase.SCHEDULED]
+        return self._coming[:_NEXT]
 
     @property
-    def waiting(self) -> list[EventPage]:
+    def more_next(self) -> int:
+        return len(self._coming[_NEXT:])
+
+    @property
+    def waiting(self) -> tuple[EventPage, ...]:
         """Drafts and events that wait for a second person."""
-        return [page for page in self.events if page.phase in (Phase.SUBMITTED, Phase.DRAFT)]
+        return self.undecided[:_WAITING]
+
+    @property
+    def more_waiting(self) -> bool:
+        return len(self.undecided) > _WAITING
 
     @property
     def zone(self) -> str:
@@ -46,8 +66,8 @@ class Now:
 
     @property
     def can_stop(self) -> int:
-        """Requests that the emergency stop would hold back now."""
-        return sum(page.tally.can_stop for page in self.events)
+        """Requests that the emergency stop would hold back now, of every scheduled event."""
+        return sum(page.tally.can_stop for page in self.scheduled)
 
 
 def now_on(*, now: datetime, real_now: datetime) -> Now:
@@ -55,7 +75,8 @@ def now_on(*, now: datetime, real_now: datetime) -> Now:
     return Now(
         tuple(holds.holds(real_now=real_now)),
         alerts(now=now, host_now=real_now),
-        tuple(pages.current_events(now=now)),
+        tuple(pages.scheduled_events(now=now)),
+        tuple(pages.undecided_events(now=now, limit=_WAITING + 1)),
     )
 
 
