@@ -167,16 +167,18 @@ def submit(*, event_id: int, actor: Actor, now: datetime) -> Event:
         check(event.program, event, now=now)
         if not candidates.preview(event).targeted:
             raise _empty_target()
-        move(event, EventState.DRAFT, EventState.SUBMITTED)
+        move(event, EventState.DRAFT, EventState.SUBMITTED, version=event.version + 1)
         record(actor=actor, verb="submit", subject=f"event:{event_id}", now=now)
         return event
     return _schedule(event, EventState.DRAFT, actor, now)
 
 
 @transaction.atomic
-def approve(*, event_id: int, actor: Actor, now: datetime) -> Event:
-    """A second person releases the event. Raises Refused when it is their own."""
+def approve(*, event_id: int, seen: int, actor: Actor, now: datetime) -> Event:
+    """A second person releases the event; ``seen`` is the version they looked at. Raises Refused
+    when it is their own, and when it is another one by now."""
     event = locked(event_id)
+    _unchanged(event, seen)
     if event.created_by == actor.name:
         raise Refused("Somebody else must approve an event you planned.", code="own-event")
     event.approved_by = actor.name
@@ -184,13 +186,25 @@ def approve(*, event_id: int, actor: Actor, now: datetime) -> Event:
 
 
 @transaction.atomic
-def send_back(*, event_id: int, reason: str, actor: Actor, now: datetime) -> None:
-    """The second person says no, with a reason; the draft can be changed and submitted again."""
+def send_back(*, event_id: int, seen: int, reason: str, actor: Actor, now: datetime) -> None:
+    """The second person says no, with a reason; the draft can be changed and submitted again.
+    ``seen`` as for approve."""
     if not reason.strip():
         raise Refused("Say why, so that it can be mended.", field="reason", code="no-reason")
     event = locked(event_id)
+    _unchanged(event, seen)
     move(event, EventState.SUBMITTED, EventState.DRAFT, sent_back_reason=reason.strip()[:200])
     record(actor=actor, verb="send-back", subject=f"event:{event_id}", now=now, reason=reason)
+
+
+def _unchanged(event: Event, seen: int) -> None:
+    """Nobody decides about an event they have not seen: it may be sent back, changed and handed on
+    again while a page is open."""
+    if event.version != seen:
+        raise Refused(
+            "This event was changed meanwhile; nothing was decided. Look at it as it is now.",
+            code="stale",
+        )
 
 
 def locked(event_id: int) -> Event:

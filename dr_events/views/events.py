@@ -123,10 +123,13 @@ def event_submit(request: HttpRequest, event_id: int) -> HttpResponse:
 @approver_act
 @require_POST
 def event_approve(request: HttpRequest, event_id: int) -> HttpResponse:
+    seen = number(request.POST.get("seen", ""))
     return _decide(
         request,
         event_id,
-        lambda actor: operations.approve(event_id=event_id, actor=actor, now=clock.now()),
+        lambda actor: operations.approve(
+            event_id=event_id, seen=seen, actor=actor, now=clock.now()
+        ),
         "Approved: the event is scheduled.",
     )
 
@@ -134,12 +137,12 @@ def event_approve(request: HttpRequest, event_id: int) -> HttpResponse:
 @approver_act
 @require_POST
 def event_send_back(request: HttpRequest, event_id: int) -> HttpResponse:
-    reason = request.POST.get("reason", "")
+    reason, seen = request.POST.get("reason", ""), number(request.POST.get("seen", ""))
     return _decide(
         request,
         event_id,
         lambda actor: operations.send_back(
-            event_id=event_id, reason=reason, actor=actor, now=clock.now()
+            event_id=event_id, seen=seen, reason=reason, actor=actor, now=clock.now()
         ),
         "Sent back with your reason.",
     )

@@ -103,7 +103,7 @@ def test_whoever_changed_a_draft_cannot_approve_it(client: Client) -> None:
     sent = typed(program, name="Mine now", act="submit", seen="1")
     client.post(reverse("event_edit", args=[event.pk]), sent)
     with pytest.raises(Refused, match="Somebody else must approve"):
-        operations.approve(event_id=event.pk, actor=Actor.person(second), now=cast.MORNING)
+        operations.approve(event_id=event.pk, seen=3, actor=Actor.person(second), now=cast.MORNING)
     event.refresh_from_db()
     assert event.state == EventState.SUBMITTED
 

@@ -10,7 +10,7 @@ from django.urls import reverse
 from dr_events import operations
 from dr_events.models import Control, Dispatch, Event
 from dr_events.states import Delivery, EventState, OptOutVia
-from people.models import User
+from people.models import ActivityEntry, User
 from people.operations import Actor
 from people.states import Role
 from tests import cast
@@ -30,12 +30,14 @@ def test_a_second_person_approves(client: Client, olga: User) -> None:
     event = Event.objects.get()
     assert event.state == EventState.SUBMITTED
     assert "somebody else must approve it" in text
-    text = client.post(reverse("event_approve", args=[event.pk]), follow=True).content.decode()
+    text = client.post(
+        reverse("event_approve", args=[event.pk]), {"seen": 2}, follow=True
+    ).content.decode()
     assert "Somebody else must approve an event you planned." in text
     client.force_login(olga)
     assert client.post(reverse("event_approve", args=[event.pk])).status_code == 403
     client.force_login(cast.operator("paul@utility.example", Role.APPROVER))
-    client.post(reverse("event_approve", args=[event.pk]))
+    client.post(reverse("event_approve", args=[event.pk]), {"seen": 2})
     event.refresh_from_db()
     assert event.state == EventState.SCHEDULED
     assert Dispatch.objects.filter(event=event).count() == 2
@@ -50,10 +52,41 @@ def test_sending_back_takes_a_reason(client: Client, olga: User) -> None:
     client.force_login(cast.operator("paul@utility.example", Role.APPROVER))
     back = reverse("event_send_back", args=[event.pk])
     assert "Say why" in client.post(back, follow=True).content.decode()
-    text = client.post(back, {"reason": "Too long for a Tuesday."}, follow=True).content.decode()
+    text = client.post(
+        back, {"reason": "Too long for a Tuesday.", "seen": 2}, follow=True
+    ).content.decode()
     assert "Too long for a Tuesday." in text
     event.refresh_from_db()
     assert event.state == EventState.DRAFT
+
+
+def test_nobody_decides_about_an_event_they_have_not_seen(client: Client, olga: User) -> None:
+    """The page is open; meanwhile the event is sent back, changed and handed on again."""
+    program = cast.program(needs_approval=True)
+    cast.neighborhood(program, 1)
+    client.force_login(olga)
+    client.post(reverse("event_new"), typed(program))
+    event = Event.objects.get()
+    paul = cast.operator("paul@utility.example", Role.APPROVER)
+    client.force_login(paul)
+    page = reverse("event", args=[event.pk])
+    assert client.get(page).content.decode().count('name="seen" value="2"') == 2
+    client.post(reverse("event_send_back", args=[event.pk]), {"reason": "Shorter.", "seen": 2})
+    client.force_login(olga)
+    client.post(reverse("event_edit", args=[event.pk]), typed(program, end="18:00", seen="2"))
+    entries = ActivityEntry.objects.count()
+    client.force_login(paul)
+    for name in ("event_approve", "event_send_back"):
+        old = {"seen": "2", "reason": "No."}
+        text = client.post(reverse(name, args=[event.pk]), old, follow=True).content.decode()
+        assert "This event was changed meanwhile; nothing was decided." in text
+    event.refresh_from_db()
+    assert (event.state, event.version) == (EventState.SUBMITTED, 4)
+    assert Dispatch.objects.count() == 0
+    assert ActivityEntry.objects.count() == entries
+    client.post(reverse("event_approve", args=[event.pk]), {"seen": "4"})
+    event.refresh_from_db()
+    assert event.state == EventState.SCHEDULED
 
 
 def test_cancel_spares_what_is_not_sent(desk: Client) -> None:

@@ -173,7 +173,11 @@ def test_an_event_sent_back_is_mended_and_handed_on_again(leap, summer):
     summer.save()
     at = f"events/{leap.post('events/', wanted()).json()['id']}/"
     operations.send_back(
-        event_id=Event.objects.get().pk, reason="Too warm", actor=Actor("user:9"), now=cast.MORNING
+        event_id=Event.objects.get().pk,
+        seen=2,
+        reason="Too warm",
+        actor=Actor("user:9"),
+        now=cast.MORNING,
     )
     seen = leap.get(at)
     assert (seen.json()["state"], seen.json()["sent_back_reason"]) == ("DRAFT", "Too warm")

@@ -180,9 +180,9 @@ def test_where_the_program_asks_a_second_person_releases_the_event() -> None:
     submit(event_id=event.pk, actor=OLGA, now=cast.MORNING)
     assert Dispatch.objects.count() == 0
     with pytest.raises(Refused, match="Somebody else must approve"):
-        operations.approve(event_id=event.pk, actor=OLGA, now=cast.MORNING)
+        operations.approve(event_id=event.pk, seen=2, actor=OLGA, now=cast.MORNING)
     assert Dispatch.objects.count() == 0
-    approved = operations.approve(event_id=event.pk, actor=PETE, now=cast.MORNING)
+    approved = operations.approve(event_id=event.pk, seen=2, actor=PETE, now=cast.MORNING)
     assert (approved.state, approved.approved_by) == (EventState.SCHEDULED, "user:pete")
     assert Dispatch.objects.filter(delivery=Delivery.PLANNED).count() == 1
 
@@ -192,7 +192,7 @@ def test_sent_back_with_a_reason_it_is_a_draft_again() -> None:
     cast.neighborhood(summer, 1)
     event = operations.draft(program=summer, wish=cast.wish(), actor=OLGA, now=cast.MORNING)
     submit(event_id=event.pk, actor=OLGA, now=cast.MORNING)
-    operations.send_back(event_id=event.pk, reason="Too hot", actor=PETE, now=cast.MORNING)
+    operations.send_back(event_id=event.pk, seen=2, reason="Too hot", actor=PETE, now=cast.MORNING)
     event.refresh_from_db()
     assert (event.state, event.sent_back_reason) == (EventState.DRAFT, "Too hot")
 
