@@ -9,7 +9,7 @@ from base.refusal import Refused
 from dr_events.models import Dispatch, Event
 from dr_events.operations.planning import locked, move
 from dr_events.states import Delivery, EventState, Reason
-from people.operations import Actor, record
+from people.operations import Actor, for_operators, record
 
 
 @transaction.atomic
@@ -19,6 +19,7 @@ def cancel(*, event_id: int, actor: Actor, now: datetime) -> int:
     What Carrier has already accepted cannot be recalled by us and is shown so. Raises Refused
     when the event is over or was cancelled before.
     """
+    for_operators(actor, "cancel events")
     event = locked(event_id)
     if event.state == EventState.SCHEDULED and event.ends_at <= now:
         raise Refused("This event is over; there is nothing left to cancel.", code="over")
@@ -49,6 +50,7 @@ def cancel_under_way(*, actor: Actor, now: datetime) -> int:
 
     Each in a transaction of its own: one that somebody else is changing holds up no other.
     """
+    for_operators(actor, "cancel events")
     under_way = Event.objects.filter(
         state=EventState.SCHEDULED, send_at__lte=now, ends_at__gt=now
     ).order_by("starts_at")

@@ -12,12 +12,13 @@ from base.refusal import Refused
 from dr_events.models import Control, Dispatch, Event
 from dr_events.rules import circuit as rules
 from dr_events.states import EventState
-from people.operations import SYSTEM, Actor, record
+from people.operations import SYSTEM, Actor, for_operators, for_people, record
 
 
 @transaction.atomic
 def emergency_stop(*, why: str, actor: Actor, now: datetime) -> None:
     """Nothing more is sent, by anybody, for any event, until it is released."""
+    for_operators(actor, "stop sending")
     Control.objects.update_or_create(
         id=1,
         defaults={
@@ -33,6 +34,7 @@ def emergency_stop(*, why: str, actor: Actor, now: datetime) -> None:
 @transaction.atomic
 def release_stop(*, actor: Actor, now: datetime) -> None:
     """Sending may go on. It takes a second person: whoever stopped it cannot release it."""
+    for_people(actor, "release a stop")
     control = Control.objects.select_for_update().filter(id=1).first()
     if control is None or not control.stopped:
         raise Refused("Nothing is stopped.", code="not-stopped")
@@ -77,6 +79,7 @@ def close_circuit(*, actor: Actor, now: datetime) -> None:
 
     Answers are counted afresh from here; what was refused stays refused.
     """
+    for_people(actor, "let sending go on")
     closed = Control.objects.filter(id=1, broken_at__isnull=False).update(
         broken_at=None, broken_why="", mended_at=clock.real_now()
     )
@@ -130,6 +133,7 @@ def release_restored(*, actor: Actor, now: datetime) -> int:
 
     Rows that are still unsure stay so until a home's list tells. Returns how many those are.
     """
+    for_people(actor, "let sending go on")
     released = Control.objects.filter(id=1, restored_at__isnull=False).update(
         restored_at=None, restored_why=""
     )

@@ -16,7 +16,7 @@ from dr_events.rules import limits as rules
 from dr_events.states import EventState, Response
 from enrollments.models import Group, Program
 from enrollments.queries import current_terms
-from people.operations import Actor, record
+from people.operations import Actor, for_operators, for_people, record
 
 # The first look comes after the wave, not in it; business time.
 VERIFY_AFTER = timedelta(minutes=2)
@@ -112,6 +112,7 @@ def _no_terms() -> Refused:
 @transaction.atomic
 def draft(*, program: Program, wish: Draft, actor: Actor, now: datetime) -> Event:
     """Save a draft inside the program's limits. Raises Invalid."""
+    for_operators(actor, "plan events")
     check(program, wish, now=now)
     event = Event(program=program, created_by=actor.name, created_at=now, **_values(wish))
     event.save()
@@ -128,6 +129,7 @@ def revise(
 
     Whoever changed it last planned it: they cannot approve it.
     """
+    for_operators(actor, "plan events")
     event = locked(event_id)
     if event.state != EventState.DRAFT:
         raise Refused("Only a draft can be changed; nothing was saved.", code="wrong-state")
@@ -162,6 +164,7 @@ def submit(*, event_id: int, actor: Actor, now: datetime) -> Event:
     Raises Refused when it is no draft, Invalid when its time has become impossible, and Refused
     when nobody would get it.
     """
+    for_operators(actor, "plan events")
     event = locked(event_id)
     if event.program.needs_approval:
         check(event.program, event, now=now)
@@ -177,6 +180,7 @@ def submit(*, event_id: int, actor: Actor, now: datetime) -> Event:
 def approve(*, event_id: int, seen: int, actor: Actor, now: datetime) -> Event:
     """A second person releases the event; ``seen`` is the version they looked at. Raises Refused
     when it is their own, and when it is another one by now."""
+    for_people(actor, "approve events", approver=True)
     event = locked(event_id)
     _unchanged(event, seen)
     if event.created_by == actor.name:
@@ -189,6 +193,7 @@ def approve(*, event_id: int, seen: int, actor: Actor, now: datetime) -> Event:
 def send_back(*, event_id: int, seen: int, reason: str, actor: Actor, now: datetime) -> None:
     """The second person says no, with a reason; the draft can be changed and submitted again.
     ``seen`` as for approve."""
+    for_people(actor, "send events back", approver=True)
     if not reason.strip():
         raise Refused("Say why, so that it can be mended.", field="reason", code="no-reason")
     event = locked(event_id)

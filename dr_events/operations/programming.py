@@ -19,7 +19,7 @@ from dr_events.rules import limits as rules
 from dr_events.rules.credit import Credit
 from dr_events.states import EventState
 from enrollments.models import Program, Terms
-from people.operations import Actor, record
+from people.operations import Actor, for_people, record
 
 # What a form may change. The address (slug) stays: homes and partners know it.
 FIELDS = (
@@ -57,8 +57,7 @@ def _plain(value: Any) -> Any:
 
 
 def _may(actor: Actor) -> None:
-    if actor.user is None or not actor.user.may_approve:
-        raise Refused("Only an approver may change what a program promises.", code="role")
+    for_people(actor, "change what a program promises", approver=True)
 
 
 @transaction.atomic

@@ -14,7 +14,7 @@ from dr_events.queries import candidates
 from dr_events.rules import limits as rules
 from dr_events.states import EventState
 from enrollments.models import Program
-from people.operations import Actor, record
+from people.operations import Actor, for_people, record
 
 # Nothing of these is at Carrier: it took no such request (405, 406), or three senders died before
 # one was made. Everything else stays closed: a 400 would only be refused again, a lost answer may
@@ -37,8 +37,7 @@ def reopen_failed(*, event_id: int, actor: Actor, now: datetime) -> int:
     Raises Refused when the event is not under way, too little of it is left, sending is held
     back, or nothing can be sent again.
     """
-    if actor.user is None or not actor.user.may_operate:
-        raise Refused("Only an operator may send again.", code="role")
+    for_people(actor, "send an event again")
     event = locked(event_id)
     if event.state != EventState.SCHEDULED:
         raise Refused("Only a scheduled event can be sent again.", code="wrong-state")

@@ -22,7 +22,7 @@ from dr_events.states import (
     Participation,
     Reason,
 )
-from people.operations import Actor, record
+from people.operations import Actor, for_people, record
 
 
 @transaction.atomic
@@ -32,6 +32,8 @@ def opt_out(*, dispatch_id: int, via: OptOutVia, actor: Actor, now: datetime) ->
     False: Carrier has it or may have it, and only the override at the wall control stops it.
     Saying no twice changes nothing. Raises Refused when the event is over.
     """
+    if via == OptOutVia.OPERATOR:
+        for_people(actor, "let a home go")
     row = (
         Dispatch.objects.select_for_update(of=("self",)).select_related("event").get(id=dispatch_id)
     )

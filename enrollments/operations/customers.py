@@ -29,7 +29,7 @@ from enrollments.rules.customers import (
     read_customers,
 )
 from enrollments.states import ImportState
-from people.operations import Actor, record
+from people.operations import Actor, for_people, record
 
 # Longer than any task may live (CELERY_TASK_TIME_LIMIT): real seconds.
 LEASE = timedelta(seconds=180)
@@ -147,8 +147,7 @@ def _right(lines: Iterable[CustomerRow | Fault]) -> Iterable[CustomerRow]:
 
 # --- a list that was uploaded ---------------------------------------------------------------------
 def _may(actor: Actor) -> None:
-    if actor.user is None or not actor.user.may_approve:
-        raise Refused("Only an approver may change the list of customers.", code="role")
+    for_people(actor, "change the list of customers", approver=True)
 
 
 @transaction.atomic

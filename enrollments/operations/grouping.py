@@ -10,7 +10,7 @@ from django.db import IntegrityError, transaction
 from base.refusal import Refused
 from enrollments.models import RULE_FIELDS, Enrollment, Group, Membership, Program
 from enrollments.states import LIVE_ENROLLMENTS
-from people.operations import Actor, record
+from people.operations import Actor, for_operators, record
 
 # What a refusal names, so that it stays a sentence.
 NAMED_AT_MOST = 10
@@ -27,6 +27,7 @@ def make_group(
 ) -> Group:
     """A new group; ``rule`` has the lists of RULE_FIELDS. Raises Refused when the program has one
     of that name."""
+    for_operators(actor, "change groups")
     try:
         with transaction.atomic():
             group: Group = Group.objects.create(program=program, name=name, **_lists(rule))
@@ -54,6 +55,7 @@ def change_group(
 ) -> None:
     """Change its name and rule; ``seen`` is the version the form showed. Events that are planned
     keep the homes they were planned with. Raises Refused."""
+    for_operators(actor, "change groups")
     values: dict[str, Any] = {"name": name} | _lists(rule)
     try:
         with transaction.atomic():
@@ -90,6 +92,7 @@ def _name_taken() -> Refused:
 @transaction.atomic
 def retire_group(*, group_id: int, actor: Actor, now: datetime) -> int:
     """Offer it for no new event; zero when that was done before."""
+    for_operators(actor, "change groups")
     retired = Group.objects.filter(id=group_id, retired_at=None).update(retired_at=now)
     if retired:
         record(actor=actor, verb="retire-group", subject=f"group:{group_id}", now=now)
@@ -111,6 +114,7 @@ def add_members(
 
     Raises Refused, and adds nobody, when a serial is not enrolled in the program.
     """
+    for_operators(actor, "change groups")
     wanted = list(dict.fromkeys(serials))
     if not wanted:
         raise Refused("Name at least one system by its serial.", field="serials")
@@ -155,6 +159,7 @@ def add_members(
 @transaction.atomic
 def end_membership(*, group: Group, system_id: int, actor: Actor, now: datetime) -> int:
     """The system is out of the group from today on (the program's day); zero when it was not in."""
+    for_operators(actor, "change groups")
     today = now.astimezone(ZoneInfo(group.program.time_zone)).date()
     mine = Membership.objects.filter(group=group, system_id=system_id)
     ended = mine.filter(since__gte=today).delete()[0]

@@ -63,4 +63,4 @@ def not_switched(*, system: System, why: str, actor: Actor, now: datetime) -> No
 
 def _check(actor: Actor) -> None:
     if actor.user is None or not actor.user.may_serve:
-        raise Refused("Your role may not act for a home.", code="not-allowed")
+        raise Refused("Your role may not act for a home.", code="role")

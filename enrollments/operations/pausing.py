@@ -84,8 +84,13 @@ def _is_the_same(found: Enrollment, since: datetime, until: datetime | None, now
 
 
 def must_say_why(actor: Actor, why: str) -> None:
-    """Whoever works for the utility and acts for a home leaves a reason. Raises Refused."""
-    if actor.user is not None and actor.user.is_operator and not why.strip():
+    """Whoever works for the utility and acts for a home may do so, and leaves a reason. Raises
+    Refused."""
+    if actor.user is None or not actor.user.is_operator:
+        return
+    if not actor.user.may_serve:
+        raise Refused("Your role may not act for a home.", code="role")
+    if not why.strip():
         raise Refused("Say why; it is kept in the activity log.", field="why", code="no-reason")
 
 

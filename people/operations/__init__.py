@@ -1,6 +1,6 @@
 """Writes about people: who acts, the activity log, the utility's team."""
 
-from people.operations.acting import SYSTEM, Actor, record
+from people.operations.acting import SYSTEM, Actor, for_operators, for_people, record
 from people.operations.erasing import address_after, erase_account
 from people.operations.team import (
     accept,
@@ -22,6 +22,8 @@ __all__ = [
     "deactivate",
     "end_session",
     "erase_account",
+    "for_operators",
+    "for_people",
     "invite",
     "reactivate",
     "record",

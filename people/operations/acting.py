@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from base.refusal import Refused
 from people.models import ActivityEntry, User
 
 
@@ -28,6 +29,22 @@ class Actor:
 
 
 SYSTEM = Actor(name="system")
+
+
+def for_operators(actor: Actor, doing: str) -> None:
+    """Refuses a person whose role may not operate. Whoever is no person has no role: a partner's
+    client, the command line and Offpeak itself were checked at the door they came through."""
+    if actor.user is not None and not actor.user.may_operate:
+        raise Refused(f"Only an operator may {doing}.", code="role")
+
+
+def for_people(actor: Actor, doing: str, *, approver: bool = False) -> None:
+    """Refuses everybody but a person who may operate (``approver``: who may approve): these acts
+    take somebody who looked."""
+    user = actor.user
+    if user is None or not (user.may_approve if approver else user.may_operate):
+        who = "an approver" if approver else "an operator"
+        raise Refused(f"Only {who} may {doing}.", code="role")
 
 
 def record(*, actor: Actor, verb: str, subject: str, now: datetime, **detail: Any) -> None:

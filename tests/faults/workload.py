@@ -21,12 +21,14 @@ from dr_events.models import Dispatch
 from dr_events.states import OptOutVia
 from enrollments import operations as homes
 from enrollments import vendor_session
+from people.models import User
 from people.operations import Actor
+from people.states import Role
 from tests.faults.history import FAIL, INFO, OK, Act
 from tests.faults.plan import Plan, Wish
 from tests.faults.town import Home, Town
 
-OLGA, AMIR = Actor("user:olga"), Actor("user:amir")
+OLGA, AMIR = Actor("user:olga"), Actor("user:amir", User(role=Role.OPERATOR))
 THREADS = 6
 
 

@@ -18,7 +18,9 @@ from dr_events.states import Delivery, EventState, OptOutVia, Participation
 from enrollments import operations as homes
 from enrollments import vendor_session
 from enrollments.models import Enrollment, Program
+from people.models import User
 from people.operations import Actor
+from people.states import Role
 from tests import cast
 from tests.integration.conftest import Vendor
 
@@ -154,7 +156,7 @@ def test_the_emergency_stop_holds_everything_and_its_release_lets_it_go(
     assert dispatch.send_wave(event.pk) == 0
     assert posts(vendor) == {}
     assert deliveries(event) == {Delivery.PLANNED: len(systems)}
-    operations.release_stop(actor=Actor("user:pete"), now=SEND_AT)
+    operations.release_stop(actor=Actor("user:pete", User(role=Role.OPERATOR)), now=SEND_AT)
     assert dispatch.send_wave(event.pk) == len(systems)
 
 

@@ -13,15 +13,19 @@ from dr_events.dispatch.watch import Watch
 from dr_events.models import Control, Dispatch, Event, Pause
 from dr_events.states import Delivery, Reason
 from enrollments.models import Program
-from people.models import ActivityEntry
+from people.models import ActivityEntry, User
 from people.operations import Actor
+from people.states import Role
 from tests import cast
 from tests.integration.conftest import Vendor
 from tests.integration.test_dispatch import deliveries, no_waiting, posts
 from tests.integration.test_dispatch_faults import POSTS, SEND_AT, faults, live, sent
 
 pytestmark = pytest.mark.django_db(transaction=True)
-OLGA, OTTO = Actor("user:olga"), Actor("user:otto")
+OLGA, OTTO = (
+    Actor("user:olga", User(role=Role.OPERATOR)),
+    Actor("user:otto", User(role=Role.OPERATOR)),
+)
 
 
 @pytest.fixture

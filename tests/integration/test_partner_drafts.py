@@ -8,8 +8,9 @@ from dr_events.models import Dispatch, Event
 from dr_events.states import EventState
 from enrollments.models import Location
 from enrollments.operations import grouping
-from people.models import ActivityEntry
+from people.models import ActivityEntry, User
 from people.operations import Actor
+from people.states import Role
 from tests import cast
 from tests.partner_calls import Caller, wanted
 
@@ -176,7 +177,7 @@ def test_an_event_sent_back_is_mended_and_handed_on_again(leap, summer):
         event_id=Event.objects.get().pk,
         seen=2,
         reason="Too warm",
-        actor=Actor("user:9"),
+        actor=Actor("user:9", User(role=Role.APPROVER)),
         now=cast.MORNING,
     )
     seen = leap.get(at)
@@ -189,11 +190,11 @@ def test_an_event_for_a_group_by_name(leap, summer, draft):
     at, etag = draft
     north = grouping.make_group(
         program=summer, name="North", rule={"postal_codes": ["60601"]},
-        actor=Actor("user:9"), now=cast.MORNING,
+        actor=Actor("user:9", User(role=Role.APPROVER)), now=cast.MORNING,
     )  # fmt: skip
     grouping.make_group(
         program=cast.program("Winter Peak"), name="South", rule={"postal_codes": ["62701"]},
-        actor=Actor("user:9"), now=cast.MORNING,
+        actor=Actor("user:9", User(role=Role.APPROVER)), now=cast.MORNING,
     )  # fmt: skip
     cast.enrolled(summer, "9900W000001")
     Location.objects.filter(systems__serial="9900W000001").update(postal="60601")

@@ -25,12 +25,14 @@ from partners.operations import hooks, posts
 from partners.rules import addresses, signing
 from partners.states import HookState, PostState
 from partners.tasks import due, partner_news
+from people.models import User
 from people.operations import Actor
+from people.states import Role
 from tests import cast
 from tests.receiver import Receiver
 
 pytestmark = pytest.mark.django_db
-DESK = Actor("user:test")
+DESK = Actor("user:test", User(role=Role.APPROVER))
 
 
 @pytest.fixture

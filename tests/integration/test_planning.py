@@ -12,13 +12,14 @@ from dr_events.models import Dispatch, Event
 from dr_events.states import Delivery, EventState, Reason
 from enrollments.models import Enrollment
 from enrollments.states import EnrollmentState
-from people.models import ActivityEntry
+from people.models import ActivityEntry, User
 from people.operations import Actor
+from people.states import Role
 from tests import cast
 
 pytestmark = pytest.mark.django_db
-OLGA = Actor("user:olga")
-PETE = Actor("user:pete")
+OLGA = Actor("user:olga", User(role=Role.APPROVER))
+PETE = Actor("user:pete", User(role=Role.APPROVER))
 HOUR = timedelta(hours=1)
 
 
