@@ -17,14 +17,16 @@ STAFF = frozenset({Role.VIEWER, Role.CUSTOMER_SERVICE, Role.OPERATOR, Role.APPRO
 # but nobody approves an event of their own.
 MAY_OPERATE = frozenset({Role.OPERATOR, Role.APPROVER, Role.ADMIN})
 MAY_APPROVE = frozenset({Role.APPROVER, Role.ADMIN})
-# Who may act for one home that called, and for one that applied: everybody but a viewer.
+# Who may act for one home that called, and for one that applied: everybody but a viewer. Only they
+# see who the homeowners are.
 MAY_SERVE = MAY_OPERATE | {Role.CUSTOMER_SERVICE}
 # Who may invite people, change their roles and shut them out.
 MAY_MANAGE = frozenset({Role.ADMIN})
 
 # What a role may do, for whoever chooses one.
 ROLE_SENTENCES = {
-    Role.VIEWER: "Sees the console, but no customers and not who applied; changes nothing.",
+    Role.VIEWER: "Sees figures, events and systems, but not whose they are, who applied, the mail "
+    "or the activity log; changes nothing.",
     Role.CUSTOMER_SERVICE: "Also acts for a home whose owner asks, and decides about applications.",
     Role.OPERATOR: "Also plans, sends and cancels events, and stops all sending.",
     Role.APPROVER: "Also approves events that somebody else planned.",

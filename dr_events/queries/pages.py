@@ -189,8 +189,8 @@ def event_page(event_id: int, *, now: datetime) -> EventPage | None:
 def events(*, now: datetime, before: int = 0, limit: int = 20) -> tuple[list[EventPage], int]:
     """Events, latest start first, and the id to go on ``before`` (0: this is the last page)."""
     found = _events().order_by("-starts_at", "-id")
-    last = Event.objects.filter(id=before).values_list("starts_at", "id").first()
-    if before and last:
+    marks = Event.objects.filter(id=before).values_list("starts_at", "id")
+    if before and (last := marks.first()):
         found = found.filter(Q(starts_at__lt=last[0]) | Q(starts_at=last[0], id__lt=last[1]))
     rows = list(found[: limit + 1])
     return _pages(rows[:limit], now), rows[limit - 1].pk if len(rows) > limit else 0

@@ -31,17 +31,20 @@ HEADER = (
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What was asked for; everything empty: all systems."""
+    """What was asked for; everything empty: all systems. ``by_owner``: the text may be somebody's
+    address too."""
 
     text: str = ""
     state: str = ""
     program: str = ""
     group: int = 0
+    by_owner: bool = True
 
     @property
     def query(self) -> str:
         """The same as an address has it."""
         asked = {("q" if name == "text" else name): value for name, value in asdict(self).items()}
+        del asked["by_owner"]
         return urlencode({name: value for name, value in asked.items() if value})
 
 
@@ -79,7 +82,7 @@ def every(wanted: Wanted, *, today: date) -> Iterator[tuple[object, ...]]:
 def _ids(wanted: Wanted, today: date, after: int, limit: int) -> list[int]:
     found = System.objects.all()
     for word in wanted.text.split():
-        found = found.filter(id__in=_with(word))
+        found = found.filter(id__in=_with(word, wanted.by_owner))
     found = _in_state(found, wanted)
     if wanted.group:
         found = found.filter(id__in=member_ids(wanted.group, today))
@@ -89,16 +92,16 @@ def _ids(wanted: Wanted, today: date, after: int, limit: int) -> list[int]:
     return list(found.order_by("name", "id").values_list("id", flat=True)[:limit])
 
 
-def _with(word: str) -> QuerySet[Any]:
+def _with(word: str, by_owner: bool) -> QuerySet[Any]:
     """Systems a word is about. Each branch has an index of its own (trigrams): one condition over
     three tables could use none of them."""
     own = System.objects.filter(Q(serial__icontains=word) | Q(name__icontains=word))
     owners = CarrierGrant.objects.filter(user__email__icontains=word)
     places = Location.objects.filter(Q(city__icontains=word) | Q(postal__startswith=word))
-    return own.values("id").union(
-        System.objects.filter(grant__in=owners.values("id")).values("id"),
-        System.objects.filter(location__in=places.values("id")).values("id"),
-    )
+    others = [System.objects.filter(location__in=places.values("id"))]
+    if by_owner:
+        others.append(System.objects.filter(grant__in=owners.values("id")))
+    return own.values("id").union(*(found.values("id") for found in others))
 
 
 def _in_state(found: QuerySet[System], wanted: Wanted) -> QuerySet[System]:

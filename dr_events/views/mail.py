@@ -11,7 +11,7 @@ from dr_events.queries import notice_log
 from dr_events.queries import notices as queries
 from enrollments import operations as outbox
 from enrollments.states import NoticeKind, NoticeState
-from people.access import actor_of, console_page, homeowner_page, me
+from people.access import actor_of, homeowner_page, me, service_act
 
 
 @homeowner_page
@@ -48,7 +48,7 @@ def test_message(request: HttpRequest) -> HttpResponse:
     return redirect("my_mail")
 
 
-@console_page
+@service_act
 @require_safe
 def console_notices(request: HttpRequest) -> HttpResponse:
     asked = request.GET.copy()

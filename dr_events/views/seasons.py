@@ -15,7 +15,8 @@ from dr_events.forms import CreditForm
 from dr_events.queries import programs
 from dr_events.queries import seasons as query
 from dr_events.views.events import number
-from people.access import actor_of, console_page, me
+from people.access import actor_of, console_page, me, service_act
+from people.operations import record
 
 _HEADER = (
     "serial",
@@ -79,10 +80,17 @@ def _kept(request: HttpRequest, slug: str, form: CreditForm) -> bool:
     return True
 
 
-@console_page
+@service_act
 def credits_csv(request: HttpRequest, slug: str) -> StreamingHttpResponse:
+    """It leaves the house with its homes' owners, so the activity log knows of it."""
     page = _season(request, slug)
-
+    record(
+        actor=actor_of(request),
+        verb="export-credits",
+        subject=f"program:{page.program.pk}",
+        now=clock.now(),
+        season=page.begins.year,
+    )
     homes = query.every_home(page.program, page.credit, page.completed)
     return csv_response(f"credits-{slug}.csv", _HEADER, map(_cells, homes))
 

@@ -21,7 +21,7 @@ from enrollments.asking import window
 from enrollments.asking.documents import BY_KEY, DOCUMENTS, Document
 from enrollments.forms import ServicePauseForm
 from enrollments.operations.looking import WAYS
-from people.access import actor_of, console_page, service_act
+from people.access import actor_of, console_page, me, service_act
 from people.operations import record
 
 
@@ -46,7 +46,13 @@ def wanted_of(request: HttpRequest) -> query.Wanted:
         name: request.GET.get(name, "").replace("\0", "").strip()[:100]
         for name in ("q", "state", "program", "group")
     }
-    return query.Wanted(given["q"], given["state"], given["program"], number(given["group"]))
+    return query.Wanted(
+        given["q"],
+        given["state"],
+        given["program"],
+        number(given["group"]),
+        by_owner=me(request).may_serve,
+    )
 
 
 def _today() -> date:
@@ -54,7 +60,7 @@ def _today() -> date:
     return clock.now().astimezone(ZoneInfo(settings.UTILITY_TIME_ZONE)).date()
 
 
-@console_page
+@service_act
 def systems_csv(request: HttpRequest) -> StreamingHttpResponse:
     """What the list is filtered to. It leaves the house, so the activity log knows of it."""
     wanted = wanted_of(request)

@@ -124,17 +124,23 @@ class Line:
 def find(wanted: Wanted | None, *, before: int = 0, limit: int = PAGE) -> tuple[list[Line], int]:
     """A page of entries, latest first, and the id to go on ``before`` (0: the last page)."""
     found = _matching(wanted)
-    mark = ActivityEntry.objects.filter(id=before).values_list("at", flat=True).first()
-    if before and mark:
+    marks = ActivityEntry.objects.filter(id=before).values_list("at", flat=True)
+    if before and (mark := marks.first()):
         found = found.filter(Q(at__lt=mark) | Q(at=mark, id__lt=before))
     rows = list(found.order_by("-at", "-id")[: limit + 1])
     shown = rows[:limit]
     return _lines(shown), shown[-1].pk if len(rows) > limit else 0
 
 
-def every(wanted: Wanted | None) -> Iterator[Line]:
-    """All of them, latest first, read in portions."""
-    rows = _matching(wanted).order_by("-at", "-id").iterator(1000)
+def newest() -> int:
+    """The id of the entry that was added last; 0 while there is none."""
+    last = ActivityEntry.objects.order_by("-id").values_list("pk", flat=True).first()
+    return last or 0
+
+
+def every(wanted: Wanted | None, *, newest: int) -> Iterator[Line]:
+    """All of them up to the id ``newest``, latest first, read in portions."""
+    rows = _matching(wanted).filter(id__lte=newest).order_by("-at", "-id").iterator(1000)
     portion: list[ActivityEntry] = []
     for row in rows:
         portion.append(row)

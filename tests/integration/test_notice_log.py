@@ -36,7 +36,7 @@ def hanna() -> User:
     return cast.homeowner()
 
 
-def desk(role: Role = Role.VIEWER) -> Client:
+def desk(role: Role = Role.CUSTOMER_SERVICE) -> Client:
     client = Client()
     client.force_login(cast.operator(f"{role.lower()}@utility.example", role))
     return client
