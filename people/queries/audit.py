@@ -229,7 +229,13 @@ def _known(actor: str) -> str:
 
 
 def facts(detail: dict[str, Any]) -> tuple[Fact, ...]:
-    """What an entry tells, one thing a line; ``before`` and ``after`` side by side."""
+    """What an entry tells, one thing a line. ``before`` and ``after`` stand side by side; so do the
+    two values of each name in ``changes``."""
+    changes = detail.get("changes")
+    if isinstance(changes, dict) and all(_is_pair(pair) for pair in changes.values()):
+        rest = facts({name: value for name, value in detail.items() if name != "changes"})
+        pairs = (Fact(_title(name), _text(b), _text(a)) for name, (a, b) in changes.items())
+        return (*pairs, *rest)
     old, new = detail.get("before"), detail.get("after")
     rest = {k: v for k, v in detail.items() if k not in ("before", "after")}
     if not (isinstance(old, dict) and isinstance(new, dict)):
@@ -239,6 +245,10 @@ def facts(detail: dict[str, Any]) -> tuple[Fact, ...]:
         for name in dict.fromkeys(joined(old, new))
     )
     return (*changed, *(Fact(_title(name), _text(value)) for name, value in rest.items()))
+
+
+def _is_pair(value: Any) -> bool:
+    return isinstance(value, list) and len(value) == 2
 
 
 def _title(name: str) -> str:

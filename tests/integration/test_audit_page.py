@@ -254,6 +254,19 @@ def test_facts_in_words() -> None:
         Fact("N", "0"),
     )
     assert audit.facts({"before": "x"}) == (Fact("Before", "x"),)
+    changed = {"changes": {"max_per_day": [1, 2], "note": ["", "Hot"]}, "why": "Heat"}
+    assert audit.facts(changed) == (
+        Fact("Max per day", "2", "1"),
+        Fact("Note", "Hot", "–"),
+        Fact("Why", "Heat"),
+    )
+    assert str(audit.facts(changed)[0]) == "Max per day: 1 -> 2"
+    assert audit.facts({"changes": "x"}) == (Fact("Changes", "x"),)
+
+
+def test_what_a_program_promised_before_stands_beside_what_it_promises_now(desk: Client) -> None:
+    act(SYSTEM, "change-program", "program:1", changes={"max_per_day": [1, 2]})
+    assert "Max per day: <del>1</del> → <strong>2</strong>" in page(desk)
 
 
 def test_asking_for_nothing_at_all_finds_nothing() -> None:
