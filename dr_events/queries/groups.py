@@ -1,5 +1,6 @@
 """Groups: who belongs, when, and why."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
@@ -95,24 +96,41 @@ def named(group_id: int) -> Group | None:
 
 def pages(program: Program, *, now: datetime) -> list[GroupPage]:
     """All groups that are offered, each with its size today."""
-    return [page(group, now=now, limit=0) for group in offered(program)]
+    found = offered(program)
+    sizes = _sizes([group.pk for group in found], today_in(program, now))
+    return [GroupPage(group, *sizes[group.pk], (), 0) for group in found]
+
+
+# Each member with its group: what MEMBERS counts, group by group.
+_RULE_OF = BY_RULE.replace(" AS system_id FROM", " AS system_id, g.id AS group_id FROM")
+_HAND_OF = BY_HAND.replace("SELECT m.system_id FROM", "SELECT m.system_id, g.id AS group_id FROM")
+_SIZES = f"""
+WITH by_rule AS ({_RULE_OF}), by_hand AS ({_HAND_OF}), members AS (
+    SELECT * FROM by_rule UNION SELECT * FROM by_hand
+)
+SELECT g.id, coalesce(r.homes, 0), coalesce(h.homes, 0), coalesce(m.homes, 0)
+FROM unnest(%(groups)s::bigint[]) AS g(id)
+LEFT JOIN (SELECT group_id, count(*) AS homes FROM by_rule GROUP BY 1) r ON r.group_id = g.id
+LEFT JOIN (SELECT group_id, count(*) AS homes FROM by_hand GROUP BY 1) h ON h.group_id = g.id
+LEFT JOIN (SELECT group_id, count(*) AS homes FROM members GROUP BY 1) m ON m.group_id = g.id
+"""  # noqa: S608 - constants; every value is a parameter
+
+
+def _sizes(group_ids: Sequence[int], day: date) -> dict[int, tuple[int, int, int]]:
+    """Systems by rule, by hand and altogether, by group."""
+    with connection.cursor() as cursor:
+        cursor.execute(_SIZES, {"groups": list(group_ids), "day": day})
+        return {group_id: (rule, hand, both) for group_id, rule, hand, both in cursor.fetchall()}
 
 
 def page(group: Group, *, now: datetime, after: int = 0, limit: int = 50) -> GroupPage:
     """A group today; members by hand by system id, ``limit`` above ``after``. ``further``: the id
     to go on after, 0 on the last page."""
-    day = today_in(group.program, now)
-    counts = f"""SELECT (SELECT count(*) FROM ({BY_RULE}) AS r),
-        (SELECT count(*) FROM ({BY_HAND}) AS h), (SELECT count(*) FROM ({MEMBERS}) AS m)"""  # noqa: S608
-    with connection.cursor() as cursor:
-        cursor.execute(counts, {"groups": [group.pk], "day": day})
-        by_rule, by_hand, members = cursor.fetchone()
-    rows: list[Membership] = []
-    if limit:
-        mine = Membership.objects.filter(group=group, system_id__gt=after)
-        rows = list(mine.select_related("system").order_by("system_id")[: limit + 1])
-    further = rows[limit - 1].system_id if limit and len(rows) > limit else 0
-    return GroupPage(group, by_rule, by_hand, members, tuple(rows[:limit]), further)
+    sizes = _sizes([group.pk], today_in(group.program, now))
+    mine = Membership.objects.filter(group=group, system_id__gt=after)
+    rows = list(mine.select_related("system").order_by("system_id")[: limit + 1])
+    further = rows[limit - 1].system_id if len(rows) > limit else 0
+    return GroupPage(group, *sizes[group.pk], tuple(rows[:limit]), further)
 
 
 def outdoor_types(program: Program) -> list[str]:

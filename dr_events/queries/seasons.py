@@ -70,8 +70,12 @@ class SeasonPage:
 
     @property
     def left(self) -> int:
-        """Events a home that got all of them could still be asked for."""
-        taken = sum(page.event.state != EventState.CANCELLED for page in self.events)
+        """Events a home that got all of them could still be asked for. One that was called off
+        after it had left for some homes counts: it holds their time, and so the cap."""
+        taken = sum(
+            page.event.state != EventState.CANCELLED or page.tally.accepted + page.tally.open > 0
+            for page in self.events
+        )
         return max(0, self.program.max_per_season - taken)
 
     @property

@@ -16,7 +16,7 @@ from dr_events.rules.credit import Basis, Credit, Season, earned_cents
 from dr_events.states import Delivery, EventState, Participation
 from enrollments.models import Program
 from people.models import ActivityEntry
-from people.operations import Actor
+from people.operations import SYSTEM, Actor
 from people.states import Role
 from tests import cast
 
@@ -109,6 +109,22 @@ def test_an_event_of_another_season_does_not_count(program: Program, evening: da
     before = seasons.season(program, at=evening - timedelta(days=365), now=evening)
     assert before.events == ()
     assert (before.begins.year, before.totals.events) == (2025, 0)
+
+
+def test_what_was_called_off_after_it_left_holds_the_cap_and_what_never_left_does_not(
+    program: Program, evening: datetime
+) -> None:
+    most = program.max_per_season
+    assert seasons.season(program, at=evening, now=evening).left == most - 2
+    for day in (6, 7):
+        start = cast.MORNING + timedelta(days=day, hours=6)
+        event = cast.scheduled(
+            program, now=evening, starts_at=start, ends_at=start + timedelta(hours=1)
+        )
+        if day == 7:
+            Dispatch.objects.filter(event=event).update(delivery=Delivery.CONFIRMED)
+        operations.cancel(event_id=event.pk, actor=SYSTEM, now=evening)
+    assert seasons.season(program, at=evening, now=evening).left == most - 3
 
 
 def test_homes_page_by_key(program: Program, evening: datetime) -> None:
