@@ -191,8 +191,15 @@ class Touched:
     counted: bool
 
 
-def touched(program: Program, values: Mapping[str, Any], *, now: datetime) -> Sequence[Touched]:
-    """The planned events of a program that these values would touch, soonest first.
+# Planned events that are looked at for a page.
+LOOKED_AT = 50
+
+
+def touched(
+    program: Program, values: Mapping[str, Any], *, now: datetime
+) -> tuple[Sequence[Touched], int]:
+    """The planned events of a program that these values would touch, soonest first, and how many
+    later ones than the first LOOKED_AT were not looked at.
 
     The same rules are held against each event again before it is sent (rechecking).
     """
@@ -206,11 +213,11 @@ def touched(program: Program, values: Mapping[str, Any], *, now: datetime) -> Se
         ends_at__gt=now,
     ).defer("message")
     found = []
-    for event in planned.order_by("starts_at", "id")[:50]:
+    for event in planned.order_by("starts_at", "id")[:LOOKED_AT]:
         outside = _outside(event, future, now) if _outside(event, program, now) == () else ()
         if outside or counted:
             found.append(Touched(event, outside, counted))
-    return found
+    return found, max(0, planned.count() - LOOKED_AT)
 
 
 def _outside(event: Event, program: Program, now: datetime) -> tuple[str, ...]:

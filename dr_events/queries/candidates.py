@@ -1,5 +1,6 @@
 """Who would get an event, and who is left out for which reason: one statement for the preview and
-for the plan, so that what an operator was shown is what is frozen."""
+for the plan. What was shown is what is frozen, while nothing changes in between. But the control
+group is drawn by the event's own id: before the event is saved, only its rough size is known."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -21,6 +21,7 @@ from dr_events.queries import candidates, pages, programs
 from dr_events.rules.expected import Expected, expected
 from dr_events.rules.limits import words
 from dr_events.states import EventState
+from dr_events.views.events import said
 from enrollments.models import Program
 from people.access import actor_of, operator_act
 from people.operations import Actor
@@ -87,7 +88,7 @@ def _revise(request: HttpRequest, form: EventForm, program: Program, event: Even
         return redirect("event", event.pk)
     try:
         _submit_once(event.pk, actor_of(request))
-        messages.success(request, _said(event.pk))
+        messages.success(request, said(event.pk))
     except Refused as refused:
         messages.error(request, f"The draft is changed, but not handed on: {refused}")
     return redirect("event", event.pk)
@@ -117,19 +118,9 @@ def _save(request: HttpRequest, form: EventForm) -> HttpResponse:
         preview = _preview(form) if kept else None  # checks anew, so the refusal comes after it
         form.refuse([refused])
     else:
-        messages.success(request, _said(kept))
+        messages.success(request, said(kept))
         return redirect("event", kept)
     return _page(request, form, preview=preview, kept=kept)
-
-
-def _said(event_id: int) -> str:
-    match pages.state_of(event_id):
-        case EventState.DRAFT:
-            return "Saved as a draft. Nothing is sent until it is submitted."
-        case EventState.SUBMITTED:
-            return "Submitted. A second person must approve it."
-        case _:
-            return "Scheduled: the list of homes is fixed."
 
 
 def _draft_once(program: Program, wish: operations.Draft, actor: Actor) -> int:
@@ -222,7 +213,7 @@ def _initial(request: HttpRequest, offered: list[Program]) -> dict[str, Any]:
         else None
     )
     if page:
-        return _copy(page)
+        return _copy(page) | _next_day(page)
     slug = request.GET.get("program", "")
     program = next((one for one in offered if one.slug == slug), next(iter(offered), None))
     found = suggestion(program, clock.now()) if program else None
@@ -230,6 +221,14 @@ def _initial(request: HttpRequest, offered: list[Program]) -> dict[str, Any]:
         return {"program": slug}
     start = {"program": program.slug, "date": found[0], "start": found[1], "end": found[2]}
     return start | {"groups": request.GET.getlist("group")}
+
+
+def _next_day(page: pages.EventPage) -> dict[str, Any]:
+    """Another date where the copied event's has passed: the next one the program allows."""
+    if page.event.starts_at > page.now:
+        return {}
+    found = suggestion(page.event.program, page.now)
+    return {"date": found[0]} if found else {}
 
 
 def _copy(page: pages.EventPage) -> dict[str, Any]:

@@ -109,15 +109,25 @@ def _decide(
     return redirect("event", event_id)
 
 
+def said(event_id: int) -> str:
+    """What became of an event that was just saved or handed on."""
+    match pages.state_of(event_id):
+        case EventState.DRAFT:
+            return "Saved as a draft. Nothing is sent until it is submitted."
+        case EventState.SUBMITTED:
+            return "Submitted. A second person must approve it."
+        case _:
+            return "Scheduled: the list of homes is fixed."
+
+
 @operator_act
 @require_POST
 def event_submit(request: HttpRequest, event_id: int) -> HttpResponse:
-    return _decide(
-        request,
-        event_id,
-        lambda actor: dispatch.submit(event_id=event_id, actor=actor, now=clock.now()),
-        "Submitted.",
-    )
+    def hand_on(actor: Actor) -> str:
+        dispatch.submit(event_id=event_id, actor=actor, now=clock.now())
+        return said(event_id)
+
+    return _decide(request, event_id, hand_on, "{}")
 
 
 @approver_act

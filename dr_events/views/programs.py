@@ -79,15 +79,16 @@ def program_touches(request: HttpRequest, slug: str) -> HttpResponse:
     """A fragment: the planned events that what is typed would touch."""
     program = _named(slug)
     form = ProgramForm(request.POST, instance=_named(slug))
-    context = {"form": form, "touched": _touched(program, form), "program": program}
-    return render(request, "console/_touched.html", context | {"fragment": True})
+    context = {"form": form, "program": program, "fragment": True}
+    return render(request, "console/_touched.html", context | _touched(program, form))
 
 
-def _touched(program: Program, form: ProgramForm) -> Any:
-    """None while what is typed is no program."""
+def _touched(program: Program, form: ProgramForm) -> dict[str, Any]:
+    """What _touched.html needs; ``touched`` is None while what is typed is no program."""
     if not form.is_bound or not form.is_valid():
-        return None
-    return operations.touched(program, form.cleaned_data, now=clock.now())
+        return {"touched": None}
+    found, unseen = operations.touched(program, form.cleaned_data, now=clock.now())
+    return {"touched": found, "unseen": unseen}
 
 
 @approver_act
@@ -120,9 +121,9 @@ def _form(
         "program": program,
         "seen": seen,
         "presets": PRESETS,
-        "touched": _touched(program, form) if program else None,
     }
-    return render(request, "console/program_form.html", context | more)
+    touches = _touched(program, form) if program else {}
+    return render(request, "console/program_form.html", context | touches | more)
 
 
 @console_page

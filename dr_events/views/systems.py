@@ -155,11 +155,13 @@ def _whole(
         points = [(reading.at, None, reading.indoor_f, None) for reading in page.readings]
         chart = charts.line_chart(points, page.read_during, zone, height=200)
         loads = charts.load_chart(page.readings, page.read_during, zone, height=160)
+    documents = [(one, window.why_not(page.system, one.scope)) for one in DOCUMENTS]
     context = {
         "page": page,
         "chart": chart,
         "loads": loads,
-        "documents": [(one, window.why_not(page.system, one.scope)) for one in DOCUMENTS],
+        "documents": documents,
+        "refusals": list(dict.fromkeys(refusal for _, refusal in documents if refusal)),
         "why_not_switch": window.why_not(page.system, window.WRITE_SCOPE),
         "ways": WAYS.items(),
         "pause_form": ServicePauseForm(zone=page.zone, now=clock.now(), auto_id="pause-%s"),

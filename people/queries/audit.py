@@ -233,9 +233,9 @@ def facts(detail: dict[str, Any]) -> tuple[Fact, ...]:
     two values of each name in ``changes``."""
     changes = detail.get("changes")
     if isinstance(changes, dict) and all(_is_pair(pair) for pair in changes.values()):
-        rest = facts({name: value for name, value in detail.items() if name != "changes"})
+        others = facts({name: value for name, value in detail.items() if name != "changes"})
         pairs = (Fact(_title(name), _text(b), _text(a)) for name, (a, b) in changes.items())
-        return (*pairs, *rest)
+        return (*pairs, *others)
     old, new = detail.get("before"), detail.get("after")
     rest = {k: v for k, v in detail.items() if k not in ("before", "after")}
     if not (isinstance(old, dict) and isinstance(new, dict)):
