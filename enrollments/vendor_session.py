@@ -113,7 +113,7 @@ def connect(*, user: User, code: str, verifier: str, actor: Actor, now: datetime
             now=now,
             real_now=clock.real_now(),
         )
-    except operations.LinkedElsewhere:
+    except Refused:
         give_back(tokens.refresh or tokens.access)
         raise
 

@@ -9,6 +9,7 @@ from base.refusal import Refused
 from enrollments import queries
 from enrollments.models import Answer, Program
 from enrollments.operations import applications
+from enrollments.operations.turns import take_turns
 from people.models import User
 from people.operations import Actor, record
 
@@ -22,6 +23,7 @@ def answer(
 
     Raises Refused, and keeps nothing, when the questions are not those that were shown.
     """
+    take_turns(user)
     asked = queries.questions_of(program)
     if {question.pk for question in asked} != set(said):
         raise Refused(

@@ -9,6 +9,7 @@ from django.db import transaction
 from base.refusal import Refused
 from enrollments import queries
 from enrollments.models import Application, Customer, Program
+from enrollments.operations.turns import take_turns
 from enrollments.queries.applications import is_taken
 from enrollments.rules.matching import (
     ACCOUNT,
@@ -27,12 +28,6 @@ from enrollments.states import (
 )
 from people.models import ActivityEntry, User
 from people.operations import Actor, record
-
-
-def take_turns(user: User) -> None:
-    """What one person does on the way in and out happens one after the other: whether an agreement
-    stands and which system is the last one is asked of rows another request may be writing."""
-    User.objects.select_for_update(no_key=True).get(pk=user.pk)
 
 
 def live(*, user: User, program: Program, now: datetime) -> Application:

@@ -8,6 +8,7 @@ from base.refusal import Refused
 from enrollments import queries, rules
 from enrollments.models import Consent, Program
 from enrollments.operations import applications
+from enrollments.operations.turns import take_turns
 from enrollments.states import ConsentAct
 from people.models import User
 from people.operations import Actor, record
@@ -19,6 +20,7 @@ def agree(*, user: User, program: Program, version: int, actor: Actor, now: date
 
     Raises Refused when the program is closed or the text has changed since it was shown.
     """
+    take_turns(user)
     page = queries.ProgramPage(program, queries.current_terms(program))
     if page.why_closed or page.terms is None:
         raise Refused(page.why_closed)

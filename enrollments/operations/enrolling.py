@@ -4,8 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db import OperationalError, transaction
-from psycopg.errors import LockNotAvailable
+from django.db import transaction
 
 from base import bell
 from base.refusal import Refused
@@ -15,6 +14,7 @@ from enrollments.operations import applications
 from enrollments.operations.notices import tell
 from enrollments.operations.pausing import must_say_why
 from enrollments.operations.permission import Forgotten, forget_tokens
+from enrollments.operations.turns import take_turns, unless_busy
 from enrollments.states import LIVE_ENROLLMENTS, ConsentAct, EnrollmentState, NoticeKind
 from people.models import User
 from people.operations import Actor, record
@@ -36,7 +36,7 @@ def enroll(
     Raises Refused, and enrols nothing, when any of them is not the user's, is not eligible or is
     in a program already, or when the terms were not agreed to.
     """
-    applications.take_turns(user)
+    take_turns(user)
     consent = queries.agreed(user, program)
     sentence = queries.not_yet(user, program)
     if sentence or consent is None:
@@ -103,32 +103,25 @@ def withdraw(*, enrollment_id: int, actor: Actor, now: datetime, why: str = "") 
     """The home leaves the program; None when it was not in it. Deliveries not yet sent are never
     sent: the claim asks. With the last system on a permission its tokens are destroyed.
 
-    Raises Refused, and changes nothing, while somebody else is writing the same rows: a renewal of
-    the tokens may take longer than anybody waits for a page; or when somebody of the utility does
-    not say ``why``.
+    Raises Refused, and changes nothing, while somebody else is writing the same rows
+    (``unless_busy``), or when somebody of the utility does not say ``why``.
     """
     must_say_why(actor, why)
-    try:
-        with transaction.atomic():
-            return _withdraw(enrollment_id, actor, now, why)
-    except OperationalError as error:
-        if isinstance(error.__cause__, LockNotAvailable):
-            raise Refused(
-                "We are talking to Carrier about this home just now, so nothing was changed. "
-                "Please try again in a moment.",
-                code="busy",
-            ) from None
-        raise
+    with unless_busy():
+        return _withdraw(enrollment_id, actor, now, why)
 
 
 def _withdraw(enrollment_id: int, actor: Actor, now: datetime, why: str) -> Left | None:
+    user = User.objects.filter(enrollments=enrollment_id).first()
+    if user is None:
+        return None
+    take_turns(user, to_leave=True)
     moved = Enrollment.objects.pick(id=enrollment_id).move(
         sorted(LIVE_ENROLLMENTS), EnrollmentState.WITHDRAWN, changed_at=now
     )
     if not moved:
         return None
     enrollment = Enrollment.objects.select_related("system__grant", "user").get(id=enrollment_id)
-    applications.take_turns(enrollment.user)
     given = (
         Consent.objects.filter(
             user=enrollment.user, system=enrollment.system, terms__program=enrollment.program_id

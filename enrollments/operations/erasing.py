@@ -2,7 +2,6 @@
 
 from datetime import datetime
 
-from django.db import transaction
 from django.db.models import CharField, F, Value
 from django.db.models.functions import Concat
 
@@ -23,6 +22,7 @@ from enrollments.models import (
 from enrollments.operations.enrolling import withdraw
 from enrollments.operations.notices import tell
 from enrollments.operations.permission import Forgotten, forget_tokens
+from enrollments.operations.turns import take_turns, unless_busy
 from enrollments.states import (
     LIVE_ENROLLMENTS,
     OPEN_APPLICATIONS,
@@ -37,7 +37,7 @@ from people.operations import Actor, erase_account
 ERASED = "The homeowner's data was deleted."
 
 
-@transaction.atomic
+@unless_busy()
 def erase(*, user: User, actor: Actor, now: datetime) -> list[Forgotten]:
     """Leave every program, destroy every permission, erase what names the person or the home; the
     permissions that ended, for Carrier to forget too.
@@ -45,9 +45,12 @@ def erase(*, user: User, actor: Actor, now: datetime) -> list[Forgotten]:
     What stays has no person any more: the consent ledger, answers, results of events, and the
     activity log, which is sealed. One receipt goes to the old address; with it that goes too.
 
-    Raises Refused, and changes nothing, for people of the utility, and while somebody else is
-    writing the same rows.
+    Raises Refused, and changes nothing, for people of the utility, for an account that is closed,
+    and while somebody else is writing the same rows.
     """
+    # First of all: whoever is joining or connecting comes before, and all of it goes; or after, and
+    # finds the account closed.
+    take_turns(user)
     receipt_to = user.email
     forgotten = _leave_everything(user, actor, now)
     _forget_applications(user, now)

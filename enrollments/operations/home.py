@@ -42,11 +42,15 @@ def save_home(
 
     Nothing is ever removed here: a system that is missing from an answer is left as it was (a
     partial answer must not unenrol anybody). Where it is missing and a new one stands at its place,
-    people are asked whether it was replaced.
+    people are asked whether it was replaced. A permission that ended meanwhile keeps nothing of it.
 
     ``locations``: fields of Location with ``carrier_id``; ``systems``: fields of System with
     ``serial`` and ``location`` (a carrier_id).
     """
+    # Held until the end: a home that is being forgotten is not written anew behind it.
+    still = CarrierGrant.objects.select_for_update(no_key=True).filter(pk=grant.pk)
+    if still.exclude(state=GrantState.REVOKED).first() is None:
+        return
     kept = {}
     for fields in locations:
         kept[fields["carrier_id"]], _ = Location.objects.update_or_create(
@@ -68,7 +72,7 @@ def save_home(
     if grant.synced_at is None:
         applications.let_go(user=grant.user, whys=[Holdup.UNREAD], actor=SYSTEM, now=now)
     again = rules.reread_delay_s(random.random())  # noqa: S311 (spreads load, guards nothing)
-    # Not for a permission that ended meanwhile: what has no token is never due.
+    # Not for a permission that was lost meanwhile: it is not due before it is given again.
     CarrierGrant.objects.filter(pk=grant.pk, state=GrantState.ACTIVE).update(
         synced_at=now,
         sync_due_at=real_now + timedelta(seconds=again),

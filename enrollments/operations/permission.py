@@ -11,6 +11,7 @@ from enrollments import queries
 from enrollments.models import CarrierGrant, LinkAttempt, Program
 from enrollments.operations import applications
 from enrollments.operations.notices import tell
+from enrollments.operations.turns import take_turns, unless_busy
 from enrollments.states import Acts, GrantState, Holdup, NoticeKind
 from enrollments.tokens import hashed, key_of, vault
 from people.models import User
@@ -43,6 +44,7 @@ class Forgotten:
     bound_to: str
 
 
+@transaction.atomic
 def begin_link(
     *, user: User, program: Program, state: str, session: str, verifier: str, real_now: datetime
 ) -> None:
@@ -50,6 +52,7 @@ def begin_link(
 
     Raises Refused when something comes before: the terms, the utility account.
     """
+    take_turns(user)
     if sentence := queries.not_yet(user, program):
         raise Refused(sentence)
     LinkAttempt.objects.filter(began_at__lt=real_now - LINK_ATTEMPT_LIFE).delete()
@@ -81,7 +84,7 @@ def take_link_attempt(
     return attempt
 
 
-@transaction.atomic
+@unless_busy()
 def link(
     *,
     user: User,
@@ -94,8 +97,10 @@ def link(
     """Keep the permission a homeowner gave at Carrier and ask for the home to be read.
 
     Connecting the same account again renews the tokens. Raises LinkedElsewhere when another
-    person connected this Carrier account.
+    person connected this Carrier account, and Refused when the person's account here was closed
+    meanwhile, or somebody else is writing the same rows.
     """
+    take_turns(user)
     grant = CarrierGrant.objects.select_for_update().filter(carrier_username=carrier_username)
     live = grant.exclude(state=GrantState.REVOKED).first()
     if live and live.user_id != user.pk:

@@ -16,10 +16,10 @@ from enrollments.models import (
     Replacement,
     System,
 )
-from enrollments.operations.applications import take_turns
 from enrollments.operations.enrolling import write_consents
 from enrollments.operations.notices import tell
 from enrollments.operations.pausing import must_say_why
+from enrollments.operations.turns import take_turns, unless_busy
 from enrollments.states import (
     LIVE_ENROLLMENTS,
     ConsentAct,
@@ -68,15 +68,15 @@ def notice_replacements(
     return asked
 
 
-@transaction.atomic
+@unless_busy()
 def confirm_replacement(
     *, enrollment_id: int, actor: Actor, now: datetime, why: str = ""
 ) -> Enrollment | None:
     """The new wall control took the old one's place: the enrolment goes on there, with the same
     terms and the same pause, and the old one ends. None when nothing was open.
 
-    Raises Refused, and changes nothing, when the new one cannot take part or joined by itself, or
-    when somebody of the utility does not say ``why``.
+    Raises Refused, and changes nothing, when the new one cannot take part or joined by itself,
+    when somebody of the utility does not say ``why``, or while somebody else writes the same rows.
     """
     must_say_why(actor, why)
     asked = Replacement.objects.filter(enrollment=enrollment_id, state=ReplacementState.OPEN)

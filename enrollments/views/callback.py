@@ -13,7 +13,13 @@ from people.access import actor_of
 from people.models import User
 
 # How the answer turned out, by the code of the refusal, as an HTTP status.
-CALLBACK_STATUS = {"linked-elsewhere": 409, "code-refused": 409, "scopes-missing": 200}
+CALLBACK_STATUS = {
+    "linked-elsewhere": 409,
+    "code-refused": 409,
+    "scopes-missing": 200,
+    "closed": 409,
+    "busy": 503,
+}
 
 
 @require_GET
