@@ -23,6 +23,7 @@ from base import clock
 from base.refusal import Refused
 from dr_events.queries import notices as queries
 from dr_events.queries.letter import Letter
+from dr_events.queries.work import can_recall
 from enrollments import operations as outbox
 from enrollments.models import Notice
 from enrollments.operations.notices import STOP_LINK_LIFE
@@ -137,6 +138,7 @@ def compose(notice: Notice, letter: Letter, *, now: datetime) -> EmailMultiAlter
         "program": letter.program,
         "zone": letter.zone,
         "utility_name": settings.UTILITY_NAME,
+        "can_recall": can_recall(),
         "home_at": settings.BASE_URL + reverse("my_home"),
     }
     if letter.may_say_no_until:

@@ -6,6 +6,7 @@ from django.conf import settings
 from django.http import HttpRequest
 
 from base import clock
+from dr_events.queries.work import can_recall
 from enrollments.queries.applications import waiting_for_us
 
 
@@ -15,7 +16,7 @@ def site(request: HttpRequest) -> dict[str, Any]:
         "clock_zone": settings.UTILITY_TIME_ZONE,
         "utility_name": settings.UTILITY_NAME,
         # Whether pages may promise that Carrier is asked to take something back.
-        "can_recall": settings.CARRIER_CANCEL != "none",
+        "can_recall": can_recall(),
         "clock_is_simulated": clock.is_simulated(),
         "clock_rate": clock.rate(),
         "now": clock.now(),

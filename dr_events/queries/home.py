@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from django.db.models import QuerySet
 
 from dr_events.models import Dispatch
-from dr_events.queries.home_event import OUT_OF_HAND, HomeEvent, event_of, my_event, rows_of
+from dr_events.queries.home_event import AT_CARRIER, HomeEvent, event_of, my_event, rows_of
 from dr_events.rules.limits import season
 from dr_events.states import Delivery
 from enrollments import queries as homes
@@ -207,9 +207,7 @@ def my_enrollment(user: User, enrollment_id: int, *, now: datetime) -> Mine | No
     )
     if found is None:
         return None
-    out = Dispatch.objects.filter(
-        enrollment=found, event__ends_at__gt=now, delivery__in=OUT_OF_HAND
-    )
+    out = Dispatch.objects.filter(AT_CARRIER, enrollment=found, event__ends_at__gt=now)
     pause = pause_of(found)
     return Mine(
         enrollment_id=found.pk,
@@ -226,4 +224,4 @@ def my_enrollment(user: User, enrollment_id: int, *, now: datetime) -> Mine | No
 
 def at_carrier(user: User, *, now: datetime) -> bool:
     """Has Carrier an event for this home that is not over?"""
-    return rows_of(user).filter(event__ends_at__gt=now, delivery__in=OUT_OF_HAND).exists()
+    return rows_of(user).filter(AT_CARRIER, event__ends_at__gt=now).exists()

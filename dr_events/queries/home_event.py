@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from dr_events.models import Dispatch
 from dr_events.states import (
@@ -24,6 +24,8 @@ from people.models import User
 
 # Carrier has the request, or may have it: it cannot be taken back from here.
 OUT_OF_HAND = frozenset({Delivery.SENDING, Delivery.UNSURE, Delivery.ACCEPTED, Delivery.CONFIRMED})
+# And has not taken it back since.
+AT_CARRIER = Q(delivery__in=OUT_OF_HAND) & ~Q(recall=Recall.RECALLED)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from django.db import connection
 from base.refusal import Refused
 from dr_events.models import Dispatch
 from dr_events.queries import joining_letters as joining
-from dr_events.queries.home_event import OUT_OF_HAND, HomeEvent, event_of, rows_of
+from dr_events.queries.home_event import AT_CARRIER, HomeEvent, event_of, rows_of
 from dr_events.queries.letter import Letter
 from dr_events.states import Delivery
 from enrollments.models import CarrierGrant, Enrollment, MailLink, MailStop, Notice
@@ -183,7 +183,7 @@ def _withdrawn(notice: Notice, now: datetime) -> Letter:
         "left_at": notice.made_at,
         "is_destroyed": grant.user_id == notice.user_id and grant.state == GrantState.REVOKED,
         "at_carrier": Dispatch.objects.filter(
-            enrollment=enrollment, event__ends_at__gt=now, delivery__in=OUT_OF_HAND
+            AT_CARRIER, enrollment=enrollment, event__ends_at__gt=now
         ).exists(),
     }
     return Letter(f"You have left {program.name}", program.name, program.time_zone, facts)

@@ -221,9 +221,14 @@ _UNWANTED = """
 """
 
 
+def can_recall() -> bool:
+    """May we say that Carrier is asked to take something back?"""
+    return bool(settings.CARRIER_CANCEL != "none")
+
+
 def events_to_take_back(*, now: datetime) -> list[int]:
     """Events that homes hold and should hold no longer. Only where the vendor can cancel."""
-    if settings.CARRIER_CANCEL == "none":
+    if not can_recall():
         return []
     with connection.cursor() as cursor:
         cursor.execute(

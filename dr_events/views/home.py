@@ -14,13 +14,14 @@ from dr_events import operations
 from dr_events.queries import home as queries
 from dr_events.queries.home import Mine
 from dr_events.queries.home_event import HomeEvent
+from dr_events.queries.work import can_recall
 from dr_events.states import OptOutVia
 from enrollments import operations as enrolling
 from enrollments import vendor_session
 from enrollments.forms import PauseForm
 from people.access import actor_of, homeowner_page, me
 
-AT_CARRIER = " An event is already at Carrier; to stop it, press Override on the wall control."
+AT_CARRIER = " One event is already at Carrier; press Override on the wall control to stop it."
 
 
 def _event(request: HttpRequest, dispatch_id: int) -> HomeEvent:
@@ -67,6 +68,12 @@ def opt_out(request: HttpRequest, dispatch_id: int) -> HttpResponse:
         return render(request, "home/opt_out.html", context, status=409)
     if in_time:
         messages.success(request, f"You said no to {event.name}. Nothing is sent to your home.")
+    elif can_recall():
+        messages.warning(
+            request,
+            f"We noted your no to {event.name} and ask Carrier to take it back; this page tells "
+            "when it has. To be sure, press Override on your wall control.",
+        )
     else:
         messages.warning(
             request,
@@ -111,7 +118,7 @@ def _say_paused(request: HttpRequest, mine: Mine) -> None:
     until = f"until {when(last, mine.zone)}" if last else "until you resume it"
     text = f"{mine.system} {begins}{since}. It gets no events {until}."
     if mine.at_carrier:
-        text += " One event is already at Carrier; press Override on the wall control to stop it."
+        text += AT_CARRIER
     messages.success(request, text)
 
 
@@ -143,9 +150,7 @@ def withdraw_system(request: HttpRequest, enrollment_id: int) -> HttpResponse:
         if left.forgotten is not None:
             text += " Our permission at Carrier is destroyed."
         if mine.at_carrier:
-            text += (
-                " One event is already at Carrier; press Override on the wall control to stop it."
-            )
+            text += AT_CARRIER
         messages.success(request, text)
     return redirect("my_home")
 

@@ -289,7 +289,8 @@ class Enrollment(models.Model):
 
 
 class Consent(models.Model):
-    """The ledger: one row per act, only ever added."""
+    """The ledger: one row per act, only ever added to; the network address alone is emptied when
+    the person has their data deleted."""
 
     user = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="consents")
     terms = models.ForeignKey(Terms, models.PROTECT)

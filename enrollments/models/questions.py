@@ -33,7 +33,8 @@ class Question(models.Model):
 
 
 class Answer(models.Model):
-    """What somebody answered to which text, when and from where. Only ever added."""
+    """What somebody answered to which text, when and from where. Only ever added to;
+    the network address alone is emptied when the person has their data deleted."""
 
     user = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="answers")
     question = models.ForeignKey(Question, models.PROTECT)

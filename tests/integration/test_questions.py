@@ -129,6 +129,21 @@ def test_what_does_not_fit_is_said_at_once_and_can_be_answered_again(
     assert Answer.objects.count() == 2, "pressed twice: nothing is asked any more"
 
 
+def test_a_home_that_does_not_fit_cannot_give_its_permission(
+    summer: Program, hanna: User, browser: Client
+) -> None:
+    question = ask(summer)
+    for said in (None, True):
+        if said is not None:
+            say(hanna, {question: said})
+        answer = browser.post(f"{JOIN}connect/", follow=True)
+        assert answer.redirect_chain == [(JOIN, 302)]
+        assert "Please answer the program's questions first." in text(answer)
+        assert not LinkAttempt.objects.exists()
+    say(hanna, {question: False})
+    assert "authorize" in browser.post(f"{JOIN}connect/")["Location"]
+
+
 @pytest.mark.parametrize("yes", [True, False])
 def test_a_question_for_the_record_takes_either_answer(
     summer: Program, hanna: User, yes: bool
