@@ -199,7 +199,8 @@ class Reading(models.Model):
 
 
 class OptOut(models.Model):
-    """Somebody said no to one event for one system. Kept, also when taken back."""
+    """Somebody said no to one event for one system. Kept, also when taken back: then it holds no
+    longer."""
 
     dispatch = models.ForeignKey(Dispatch, models.PROTECT, related_name="opt_outs")
     at = models.DateTimeField()
@@ -208,6 +209,7 @@ class OptOut(models.Model):
     # True: it was not sent yet and never will be. False: Carrier has it, and only the override
     # button at the wall control can stop it.
     in_time = models.BooleanField()
+    undone_at = models.DateTimeField(null=True, help_text="Business time the home said yes again.")
 
 
 class Control(models.Model):

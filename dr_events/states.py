@@ -42,6 +42,7 @@ class Delivery(ColoredChoices):
        |          |-> REJECTED (400) | UNAUTHORIZED (401 and no renewal) | FORBIDDEN (403)
        |          |-> GONE (404) | FAILED (405, 406: our mistake; or its senders keep dying)
        |-> WITHHELD (control group) | SKIPPED (its reason) | EXPIRED (too late) | CANCELLED
+              SKIPPED -> PLANNED (the home took its no back before anything was sent)
     """
 
     PLANNED = "PLANNED", "azure", "Planned"
@@ -94,11 +95,11 @@ DELIVERY_MOVES = {
             Delivery.GONE,
             Delivery.FAILED,
             Delivery.WITHHELD,
-            Delivery.SKIPPED,
             Delivery.EXPIRED,
             Delivery.CANCELLED,
         )
     },
+    Delivery.SKIPPED: {Delivery.PLANNED},
 }
 # Rows that somebody must still act on.
 OPEN = frozenset({Delivery.PLANNED, Delivery.SENDING, Delivery.UNSURE})

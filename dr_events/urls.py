@@ -95,6 +95,7 @@ urlpatterns = [
     ),
     path("home/", home.my_home, name="my_home"),
     path("home/events/<int:dispatch_id>/opt-out/", home.opt_out, name="opt_out"),
+    path("home/events/<int:dispatch_id>/opt-in/", home.opt_in, name="opt_in"),
     path("home/events/<int:dispatch_id>/event.ics", calendar.one_event, name="event_calendar"),
     path("home/calendar/", calendar.my_calendar, name="my_calendar"),
     path("home/systems/<int:enrollment_id>/pause/", home.pause_system, name="pause_system"),

@@ -60,6 +60,7 @@ from dr_events.operations.responding import (
     save_proofs,
     stop_watching,
 )
+from dr_events.operations.returning import opt_back_in
 from dr_events.operations.settling import settle
 
 __all__ = [
@@ -95,6 +96,7 @@ __all__ = [
     "limits_of",
     "lists_are_proven",
     "mark",
+    "opt_back_in",
     "opt_out",
     "publish_terms",
     "read_back_again",

@@ -4,6 +4,7 @@ from datetime import datetime
 
 from django.db import connection, transaction
 
+from base.refusal import Refused
 from dr_events.models import Event
 from dr_events.operations.planning import limits_of, wish_of
 from dr_events.queries import candidates
@@ -31,6 +32,12 @@ _LIMITS = [
 ]
 
 
+def outside_limits(event: Event, now: datetime) -> list[Refused]:
+    """Why the program's limits of today would not allow a planned event: hours, season, bounds."""
+    found = rules.problems(wish_of(event), limits_of(event.program), now=event.scheduled_at or now)
+    return [one for one in found if one.code not in ("past", "notice")]
+
+
 @transaction.atomic
 def recheck_limits(*, event_id: int, now: datetime) -> int:
     """Hold a scheduled event against its program's limits as they are now; homes left out.
@@ -44,14 +51,10 @@ def recheck_limits(*, event_id: int, now: datetime) -> int:
     mark = limits_mark(event_id)
     if event.state != EventState.SCHEDULED or event.limits_mark == mark:
         return 0
-    limits, wish = limits_of(event.program), wish_of(event)
-    planned = event.scheduled_at or now
-    problems = [
-        one
-        for one in rules.problems(wish, limits, now=planned)
-        if one.code not in ("past", "notice")
-    ]
-    later = Event.objects.filter(scheduled_at__gt=planned).values_list("id", flat=True)
+    problems = outside_limits(event, now)
+    later = Event.objects.filter(scheduled_at__gt=event.scheduled_at or now).values_list(
+        "id", flat=True
+    )
     values = candidates.parameters(event, apart=list(later), limits_only=True)
     values |= {"outside": bool(problems), "limits": [str(reason) for reason in _LIMITS]}
     with connection.cursor() as cursor:

@@ -18,10 +18,13 @@ from dr_events.states import Reason
 from enrollments.models import Program
 
 _AWAY = rests("tstzrange(%(starts_at)s, %(ends_at)s)")
+
+
 # One row per enrolled system of the program: its reason to be left out, '' when it is in.
 # Windows of other events count while they hold the home's time (holds_slot); ``others`` are those
 # that can matter. Permissions are wide rows: only the few that do not hold are looked up.
-CANDIDATES = f"""
+def _candidates(of_targets: str = "", of_history: str = "") -> str:
+    return f"""
 WITH lost AS (
     SELECT s.id AS system_id FROM enrollments_carriergrant g
     JOIN enrollments_system s ON s.grant_id = g.id WHERE g.state <> 'ACTIVE'
@@ -33,6 +36,7 @@ WITH lost AS (
           SELECT s.id FROM enrollments_system s JOIN enrollments_location l ON l.id = s.location_id
           WHERE l.postal = ANY (%(postal)s::text[])))
       AND (cardinality(%(groups)s::bigint[]) = 0 OR n.system_id IN ({MEMBERS}))
+      {of_targets}
 ), history AS (
     SELECT d.system_id,
         count(*) FILTER (WHERE d.window && tstzrange(%(day_from)s, %(day_to)s)) AS in_day,
@@ -41,7 +45,7 @@ WITH lost AS (
         bool_or(d.window && tstzrange(%(starts_at)s, %(ends_at)s)) AS overlaps,
         bool_or(d.window && tstzrange(%(rest_from)s, %(rest_to)s)) AS too_close
     FROM dr_events_dispatch d
-    WHERE d.event_id = ANY (%(others)s) AND d.holds_slot
+    WHERE d.event_id = ANY (%(others)s) AND d.holds_slot {of_history}
     GROUP BY d.system_id
 ), candidates AS (
     SELECT t.enrollment_id, t.system_id,
@@ -61,6 +65,11 @@ WITH lost AS (
     FROM targets t LEFT JOIN history h USING (system_id) LEFT JOIN lost l USING (system_id)
 )
 """  # noqa: S608 - constants; every value is a parameter
+
+
+CANDIDATES = _candidates()
+# The same for the home ``system`` alone.
+ONE_HOME = _candidates("AND n.system_id = %(system)s", "AND d.system_id = %(system)s")
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,6 +39,7 @@ class HomeEvent:
     zone: str
     starts_at: datetime
     ends_at: datetime
+    send_at: datetime | None
     system: str
     unit: str
     response: Response
@@ -98,6 +99,14 @@ class HomeEvent:
             return False
         waits = self.delivery == Delivery.PLANNED or self.is_out_of_hand
         return waits and not self.said_no and not self.is_over and not self.called_off
+
+    @property
+    def may_opt_in(self) -> bool:
+        """It said no in time, and nothing is sent to anybody yet."""
+        if self.what_now != "said-no" or self.delivery != Delivery.SKIPPED or self.called_off:
+            return False
+        is_in = self.enrollment != EnrollmentState.WITHDRAWN
+        return is_in and self.send_at is not None and self.now < self.send_at
 
     @property
     def what_now(self) -> str:
@@ -164,6 +173,7 @@ def event_of(row: Dispatch, now: datetime) -> HomeEvent:
         zone=event.program.time_zone,
         starts_at=event.starts_at,
         ends_at=event.ends_at,
+        send_at=event.send_at,
         system=row.system.name or row.system.serial,
         unit=row.system.unit,
         response=Response(event.response),

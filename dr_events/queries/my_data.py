@@ -130,7 +130,9 @@ def _events(user: User) -> Lines:
         "delivery participation reason opted_out_at sent_at accepted_at confirmed_at "
         "seen_active_at recall",
     )
-    said = _grouped(_rows(OptOut.objects.filter(dispatch__in=mine), "dispatch at via in_time"))
+    said = _grouped(
+        _rows(OptOut.objects.filter(dispatch__in=mine), "dispatch at via in_time undone_at")
+    )
     read = _grouped(
         _rows(
             Reading.objects.filter(dispatch__in=mine),

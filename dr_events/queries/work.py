@@ -98,7 +98,7 @@ SELECT coalesce({HELD}, (
         FROM dr_events_event e WHERE e.id = %(event)s)),
     ARRAY(SELECT o.dispatch_id FROM dr_events_optout o
           JOIN dr_events_dispatch d ON d.id = o.dispatch_id
-          WHERE d.event_id = %(event)s AND d.delivery = 'SENDING'
+          WHERE d.event_id = %(event)s AND d.delivery = 'SENDING' AND o.undone_at IS NULL
           UNION ALL
           SELECT d.id FROM enrollments_enrollment n
           JOIN dr_events_event e ON e.id = %(event)s AND e.program_id = n.program_id
@@ -216,7 +216,8 @@ def unsure_homes(*, event_id: int, after: int, limit: int, margin: timedelta) ->
 _UNWANTED = """
     d.delivery IN ('ACCEPTED', 'CONFIRMED') AND e.ends_at > %(now)s
     AND (e.state = 'CANCELLED'
-         OR EXISTS (SELECT 1 FROM dr_events_optout o WHERE o.dispatch_id = d.id))
+         OR EXISTS (SELECT 1 FROM dr_events_optout o
+                    WHERE o.dispatch_id = d.id AND o.undone_at IS NULL))
     AND (d.not_before IS NULL OR d.not_before <= clock_timestamp())
 """
 

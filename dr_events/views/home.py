@@ -85,6 +85,25 @@ def opt_out(request: HttpRequest, dispatch_id: int) -> HttpResponse:
 
 @homeowner_page
 @require_http_methods(["GET", "HEAD", "POST"])
+def opt_in(request: HttpRequest, dispatch_id: int) -> HttpResponse:
+    """Take a no back while nothing is sent: GET asks, POST does."""
+    event, problem = _event(request, dispatch_id), ""
+    if request.method == "POST":
+        try:
+            operations.opt_back_in(
+                dispatch_id=dispatch_id, actor=actor_of(request), now=clock.now()
+            )
+        except Refused as no:
+            event, problem = _event(request, dispatch_id), str(no)
+        else:
+            messages.success(request, f"{event.system} takes part in {event.name} again.")
+            return redirect("my_home")
+    context = {"event": event, "zone": event.zone, "problem": problem}
+    return render(request, "home/opt_in.html", context, status=409 if problem else 200)
+
+
+@homeowner_page
+@require_http_methods(["GET", "HEAD", "POST"])
 def pause_system(request: HttpRequest, enrollment_id: int) -> HttpResponse:
     """From a day until a day, or until it is resumed."""
     mine = _enrollment(request, enrollment_id)

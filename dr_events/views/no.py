@@ -2,9 +2,8 @@
 
 GET shows and POST acts, because mail programs and scanners open every link they find. POST needs
 neither a session nor a CSRF token, by design: the token in the address is the whole authority, so
-a forged request gains nothing from the browser it is sent from. No address in a
-mail takes anything back: mail is switched on again by a signed-in person, and an event that was
-refused stays refused.
+a forged request gains nothing from the browser it is sent from. What the token did
+can be undone by a signed-in person only: mail at any time, a no while nothing of the event is sent.
 
 A token that is wrong, altered, too old or for something else always gets the same page with the
 same status, and no warning with its path in a log: it may be a good one with a letter too many.
