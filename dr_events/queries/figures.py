@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.db import connection
-from django.db.models import Count, Subquery
+from django.db.models import Count
 
 from dr_events.models import Dispatch, Event
 from dr_events.queries import candidates, charts
 from dr_events.queries.notices import subject_of
 from dr_events.states import SENT, Delivery, EventState, Participation, Reason
-from enrollments.models import Notice, Program, System
+from enrollments.models import Notice, Program
 from enrollments.states import NoticeKind, NoticeState
 
 EVERY = timedelta(minutes=15)
@@ -90,6 +90,7 @@ def _interval(event: Event, place: int, looks: Sequence[charts.Point], said: int
 class HomeResult:
     """``asked`` and ``took_part`` are parts of the event; the latter is None until it is over."""
 
+    system_id: int
     serial: str
     delivery: Delivery
     participation: Participation
@@ -99,21 +100,26 @@ class HomeResult:
     opted_out_at: datetime | None
 
 
-def homes(event: Event, *, after: str, limit: int) -> list[HomeResult]:
-    """Every system of the event after the one with this serial, in the order of its deliveries."""
-    found = Dispatch.objects.filter(event=event)
-    if after:
-        found = found.filter(
-            system_id__gt=Subquery(System.objects.filter(serial=after).values("id")[:1])
-        )
-    rows = found.order_by("system_id").values_list(
-        "system__serial", "delivery", "participation", "reason", "opted_out_at"
-    )[:limit]
+def homes(event: Event, *, after: int, limit: int) -> list[HomeResult]:
+    """Every system of the event after the one with this id, in the order of its deliveries."""
+    rows = (
+        Dispatch.objects.filter(event=event, system_id__gt=after)
+        .order_by("system_id")
+        .values_list(
+            "delivery", "participation", "reason", "opted_out_at", "system_id", "system__serial"
+        )[:limit]
+    )
     return [_home(event, *row) for row in rows]
 
 
 def _home(
-    event: Event, serial: str, delivery: str, part: str, reason: str, said_no: datetime | None
+    event: Event,
+    delivery: str,
+    part: str,
+    reason: str,
+    said_no: datetime | None,
+    system_id: int,
+    serial: str,
 ) -> HomeResult:
     """A home is asked when Carrier has the event, or when it said no in time (as for credits)."""
     was_asked = delivery in SENT or reason == Reason.OPTED_OUT
@@ -125,6 +131,7 @@ def _home(
         until = min(max(said_no or event.starts_at, event.starts_at), event.ends_at)
         took_part = until - event.starts_at
     return HomeResult(
+        system_id,
         serial,
         Delivery(delivery),
         Participation(part),

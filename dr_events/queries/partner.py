@@ -4,11 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db.models import Q, QuerySet, Subquery
+from django.db.models import Q, QuerySet
 
 from dr_events.models import Dispatch, Event
 from dr_events.states import Delivery, EventState, Participation, Reason
-from enrollments.models import System
 from people.operations import Actor
 
 
@@ -16,6 +15,7 @@ from people.operations import Actor
 class DeliveryLine:
     """One system of an event. ``sent_at`` and ``accepted_at`` are real time, the rest business."""
 
+    system_id: int
     serial: str
     delivery: Delivery
     participation: Participation
@@ -75,17 +75,15 @@ def events_for(
     return list(found.order_by("-starts_at", "wire_id")[:limit])
 
 
-def deliveries(event_id: int, *, after: str, limit: int) -> list[DeliveryLine]:
-    """Every system of the event, after the one with the serial ``after``.
+def deliveries(event_id: int, *, after: int, limit: int) -> list[DeliveryLine]:
+    """Every system of the event, after the one with the id ``after`` (0: from the first).
 
     In the order of the event's own index: by serial, a small event would cost a walk over the
-    serials of the whole town.
+    serials of the whole town. And a serial goes when its home is erased; the id stays.
     """
-    found = Dispatch.objects.filter(event_id=event_id)
-    if after:
-        last = System.objects.filter(serial=after).values("id")[:1]
-        found = found.filter(system_id__gt=Subquery(last))
+    found = Dispatch.objects.filter(event_id=event_id, system_id__gt=after)
     rows = found.order_by("system_id").values_list(
+        "system_id",
         "system__serial",
         "delivery",
         "participation",
@@ -98,6 +96,6 @@ def deliveries(event_id: int, *, after: str, limit: int) -> list[DeliveryLine]:
         "read_at",
     )[:limit]
     return [
-        DeliveryLine(row[0], Delivery(row[1]), Participation(row[2]), Reason(row[3]), *row[4:])
+        DeliveryLine(*row[:2], Delivery(row[2]), Participation(row[3]), Reason(row[4]), *row[5:])
         for row in rows
     ]

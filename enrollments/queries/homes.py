@@ -273,8 +273,9 @@ def enrollments_for(
     after: Sequence[str] | None,
     limit: int,
 ) -> list[Enrollment]:
-    """Enrollments in a partner's programs, keyset-paged: ``after`` is program, serial and time of
-    enrollment of the last row shown. Updated means: changed, or its system was read again.
+    """Enrollments in a partner's programs, keyset-paged: ``after`` is program, system's id and time
+    of enrollment of the last row shown: all three outlive the home's own name when it is erased.
+    Updated means: changed, or its system was read again.
 
     Program by program, in the order of the index of (program, system): by serial, a small program
     would cost a walk over the serials of the whole town.
@@ -291,7 +292,7 @@ def enrollments_for(
                 Q(changed_at__gte=updated_since) | Q(system__read_at__gte=updated_since)
             )
         if after and one.slug == after[0]:
-            last = System.objects.filter(serial=after[1]).values_list("id", flat=True).first() or 0
+            last = int(after[1])
             shown = Q(system_id=last, enrolled_at__lte=datetime.fromisoformat(after[2]))
             rows = rows.filter(system_id__gte=last).exclude(shown)
         # The systems of a page by their ids: joined, all before them would be read again and again.

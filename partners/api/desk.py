@@ -262,7 +262,8 @@ def check_match(request: Request, document: dict[str, Any], *, required: bool = 
 
 def _signer(request: Request) -> signing.Signer:
     # Bound to client and address: a cursor cannot be made up, moved or used to probe for rows.
-    return signing.Signer(salt=f"cursor:{partner(request).client_id}:{request.path}")
+    # Another name with each meaning: an older one is refused instead of misread.
+    return signing.Signer(salt=f"cursor-2:{partner(request).client_id}:{request.path}")
 
 
 def after(request: Request, query: dict[str, Any]) -> list[str] | None:
@@ -286,7 +287,8 @@ def page(
 ) -> Response:
     """A page of ``rows``, which were read with one more than ``limit`` to know if more follow.
 
-    ``key`` is what ``after`` gives back for the next page: public values only, never row ids.
+    ``key`` is what ``after`` gives back for the next page: values that never change, so no serial.
+    It is signed, not hidden: nothing of a person.
     """
     limit = query["limit"]
     onward = None

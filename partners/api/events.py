@@ -217,9 +217,10 @@ class Deliveries(desk.PartnerView):
         query = desk.asked(request, desk.Query)
         event = find(request, event_id)
         last = desk.after(request, query)
-        rows = partner.deliveries(event.pk, after=last[0] if last else "", limit=query["limit"] + 1)
+        after = int(last[0]) if last else 0
+        rows = partner.deliveries(event.pk, after=after, limit=query["limit"] + 1)
         return desk.page(
-            request, rows, query, shown=documents.delivery, key=lambda row: [row.serial]
+            request, rows, query, shown=documents.delivery, key=lambda row: [str(row.system_id)]
         )
 
 

@@ -39,8 +39,11 @@ class ByHome(desk.PartnerView):
         query = desk.asked(request, desk.Query)
         event = find(request, event_id)
         last = desk.after(request, query)
-        rows = counted.homes(event, after=last[0] if last else "", limit=query["limit"] + 1)
-        return desk.page(request, rows, query, shown=figures.home, key=lambda row: [row.serial])
+        after = int(last[0]) if last else 0
+        rows = counted.homes(event, after=after, limit=query["limit"] + 1)
+        return desk.page(
+            request, rows, query, shown=figures.home, key=lambda row: [str(row.system_id)]
+        )
 
 
 class Notices(desk.PartnerView):

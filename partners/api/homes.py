@@ -131,4 +131,4 @@ def _enrollments(request: Request, query: dict[str, Any], states: list[str]) -> 
 
 
 def _key(row: Enrollment) -> list[str]:
-    return [row.program.slug, row.system.serial, row.enrolled_at.isoformat()]
+    return [row.program.slug, str(row.system_id), row.enrolled_at.isoformat()]
