@@ -101,13 +101,21 @@ class Webhook(models.Model):
 
 
 class Change(models.Model):
-    """A state that changed, written by a trigger in the transaction of the change (migration 0001)
+    """A state that changed, written by a trigger in the transaction of the change (migration 0005)
     and gone once it stands in the posts of every webhook that asked for it."""
 
     kind = models.CharField(max_length=12)  # event, enrollment
     subject_id = models.BigIntegerField()
     state = models.CharField(max_length=20)
     at = models.DateTimeField(help_text="Real time.")
+    # A home that is erased leaves first and loses its number in the same transaction.
+    serial = models.CharField(
+        max_length=32,
+        blank=True,
+        default="",
+        db_default="",
+        help_text="Of the enrollment's system, then.",
+    )
 
 
 class Post(models.Model):

@@ -33,7 +33,8 @@ class Told:
 def whom_to_tell(changes: Sequence[Change]) -> Iterator[Told]:
     """Each change for every webhook whose client was granted the program and that wants to know.
 
-    The document shows how things are now, but its state is that of the change.
+    The document shows how things are now, but its state is that of the change, and so is the serial
+    of a home: one that was erased has none any more.
     """
     hooks = defaultdict(list)
     for hook in Webhook.objects.all():
@@ -74,7 +75,8 @@ def _rows(changes: Sequence[Change]) -> dict[tuple[str, int], Any]:
 def _document(row: Event | Enrollment, change: Change, client_id: str) -> dict[str, Any]:
     """Empty where this client may not know: drafts are their planner's."""
     if isinstance(row, Enrollment):
-        return documents.enrollment(row) | {"state": change.state}
+        then = {"system": change.serial} if change.serial else {}
+        return documents.enrollment(row) | {"state": change.state} | then
     shown = documents.event(row, client_id=client_id)
     if change.state == EventState.DRAFT and not shown["is_yours"]:
         return {}

@@ -1,13 +1,18 @@
 """A home is erased while a partner reads its lists: nothing starts over, nothing ends early."""
 
+import json
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.core import signing
+from django.utils import timezone
 
 from base import clock
 from enrollments import operations
 from enrollments.models import Program, System
+from partners.models import Change, Post
+from partners.operations import hooks, posts
 from people.operations import Actor
 from tests import cast
 from tests.partner_calls import Caller, wanted
@@ -50,9 +55,27 @@ def test_the_home_at_the_cursor_is_erased(leap: Caller, summer: Program, name: s
 
 
 def test_a_cursor_of_an_older_release_is_refused_and_not_misread(leap: Caller) -> None:
-    from django.core import signing
-
     signer = signing.Signer(salt=f"cursor:{leap.client_id}:/api/v1/systems/")
     old = signer.sign_object(["summer-peak", "2319W004820", cast.MORNING.isoformat()])
     no = leap.get(f"systems/?cursor={old}")
     assert (no.status_code, no.json()["errors"][0]["field"]) == (400, "cursor")
+
+
+def test_the_last_news_of_an_erased_home_names_it(leap: Caller, summer: Program) -> None:
+    home = cast.enrolled(summer, "2319W004821", "h@home.example")
+    asked = {"url": "https://hooks.partner.example/in", "kinds": []}
+    real_now = timezone.now()
+    who: dict[str, Any] = {"actor": NOBODY, "now": cast.MORNING, "real_now": real_now}
+    hooks.make(client_id=leap.client_id, **asked, **who)
+    erase(home)
+    assert posts.write_posts(real_now=real_now) == 1
+    (post,) = Post.objects.all()
+    told = json.loads(post.body)
+    assert (told["type"], told["data"]["system"], told["data"]["state"]) == (
+        "enrollment.withdrawn",
+        "2319W004821",
+        "WITHDRAWN",
+    )
+    (row,) = leap.get("enrollments/").json()["items"]
+    assert (row["system"], row["state"]) == (f"gone-{home.pk}", "WITHDRAWN")
+    assert Change.objects.count() == 0
