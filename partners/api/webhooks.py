@@ -48,10 +48,10 @@ class Hooks:
     scopes: ClassVar[dict[str, str]] = dict.fromkeys(("GET", "POST", "PATCH", "DELETE"), WEBHOOKS)
 
 
-def _find(request: Request, hook_id: str) -> Webhook:
+def _find(request: Request, hook_id: str, *, lock: bool = False) -> Webhook:
     """The client's own webhook. Raises NotFound alike for another client's and for none."""
     try:
-        found = console.webhook(desk.partner(request).client_id, uuid.UUID(hook_id))
+        found = console.webhook(desk.partner(request).client_id, uuid.UUID(hook_id), lock=lock)
     except ValueError:
         raise NotFound from None
     if found is None:
@@ -138,7 +138,7 @@ class OneWebhook(Hooks, desk.PartnerView):
     @transaction.atomic
     def patch(self, request: Request, hook_id: str) -> Response:
         desk.asked(request)
-        hook = _find(request, hook_id)
+        hook = _find(request, hook_id, lock=True)
         desk.check_match(request, documents.webhook(hook))
         given = request.data
         if isinstance(given, dict):
@@ -159,7 +159,7 @@ class OneWebhook(Hooks, desk.PartnerView):
     @transaction.atomic
     def delete(self, request: Request, hook_id: str) -> Response:
         desk.asked(request)
-        hook = _find(request, hook_id)
+        hook = _find(request, hook_id, lock=True)
         desk.check_match(request, documents.webhook(hook))
         hooks.remove(hook_id=hook.pk, **_who(request))
         return Response(status=204)

@@ -88,8 +88,10 @@ def webhooks_of(client_id: str) -> list[Webhook]:
     return list(Webhook.objects.filter(client_id=client_id).order_by("made_at", "id"))
 
 
-def webhook(client_id: str, hook_id: uuid.UUID) -> Webhook | None:
-    return Webhook.objects.filter(client_id=client_id, id=hook_id).first()
+def webhook(client_id: str, hook_id: uuid.UUID, *, lock: bool = False) -> Webhook | None:
+    """``lock``: nobody changes it until the transaction ends."""
+    found = Webhook.objects.filter(client_id=client_id, id=hook_id)
+    return (found.select_for_update() if lock else found).first()
 
 
 def log(hook: Webhook, *, limit: int = 50) -> list[PostRow]:
