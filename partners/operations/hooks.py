@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from allauth.idp.oidc.models import Client
 from django.db import connection, transaction
 
 from base import bell
@@ -45,6 +46,8 @@ def make(
 ) -> NewSecret:
     """A webhook for this client. The address must have been checked (posting.check_address).
     Raises Refused when it has MOST of them."""
+    # One at a time for each client, or two would both be the tenth.
+    Client.objects.select_for_update().filter(pk=client_id).first()
     if Webhook.objects.filter(client_id=client_id).count() >= MOST:
         raise Refused(
             f"A client has at most {MOST} webhooks; remove one first.", code="too-many-webhooks"
