@@ -49,6 +49,7 @@ class KeptAnswer(models.Model):
     status = models.PositiveSmallIntegerField(null=True)
     body = models.TextField(blank=True)
     location = models.CharField(max_length=300, blank=True)
+    etag = models.CharField(max_length=40, blank=True, default="", db_default="")
     made_at = models.DateTimeField(help_text="Real time.", db_index=True)
 
     class Meta:

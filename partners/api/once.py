@@ -50,6 +50,7 @@ class Act(desk.PartnerView):
                 status=answer.status_code,
                 body=JSONRenderer().render(self.to_keep(answer.data)).decode(),
                 location=answer.get("Location", ""),
+                etag=answer.get("ETag", ""),
             )
         return answer
 
@@ -96,5 +97,7 @@ def _again(kept: KeptAnswer, data: Any) -> Response:
         answer.content_type = "application/problem+json"
     if kept.location:
         answer["Location"] = kept.location
+    if kept.etag:
+        answer["ETag"] = kept.etag
     answer["Idempotent-Replayed"] = "true"
     return answer

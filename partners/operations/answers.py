@@ -34,9 +34,11 @@ def claim(*, client_id: str, key: str, fingerprint: str, real_now: datetime) -> 
     return kept
 
 
-def keep(answer: KeptAnswer, *, status: int, body: str, location: str = "") -> None:
-    answer.status, answer.body, answer.location = status, body, location
-    answer.save(update_fields=["status", "body", "location"])
+def keep(
+    answer: KeptAnswer, *, status: int, body: str, location: str = "", etag: str = ""
+) -> None:
+    answer.status, answer.body, answer.location, answer.etag = status, body, location, etag
+    answer.save(update_fields=["status", "body", "location", "etag"])
 
 
 def forget_old(*, real_now: datetime) -> int:

@@ -42,6 +42,7 @@ def test_the_first_answer_comes_again(leap, summer):
     assert again.json() == first.json()
     assert again.json()["name"] == "Hot afternoon"
     assert again["Location"] == first["Location"]
+    assert again["ETag"] == first["ETag"]
     assert (first.has_header("Idempotent-Replayed"), again["Idempotent-Replayed"]) == (
         False,
         "true",
