@@ -8,11 +8,11 @@ import io
 import logging
 import socket
 import time
-from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import datetime
+from ipaddress import ip_address
 from random import random
-from typing import Any
 
 import pycurl
 from django.conf import settings
@@ -20,6 +20,7 @@ from django.utils import timezone
 
 from base.refusal import Refused
 from enrollments.tokens import CannotOpen
+from partners import lookups
 from partners.models import Post, Webhook
 from partners.operations import hooks
 from partners.operations.posts import Tried, claim, settle
@@ -35,19 +36,12 @@ AT_ONCE, IN_A_ROW, ROUND_S = 16, 20, 5.0
 
 
 def check_address(url: str) -> None:
-    """May a webhook have this address? Raises Refused with a sentence."""
+    """May a webhook have this address? Raises Refused with a sentence; code ``lookup`` when nobody
+    can say now. It asks name servers for up to three seconds: not inside a transaction."""
     host, port = addresses.host_and_port(url, inner_allowed=settings.WEBHOOK_INNER_HOSTS)
     if f"{host}:{port}" in settings.WEBHOOK_INNER_HOSTS:
         return
-    addresses.check_resolved({str(one[4][0]) for one in lookup(host, port)})
-
-
-def lookup(host: str, port: int) -> Sequence[Any]:
-    """What the name servers say now; nothing when they know no such name."""
-    try:
-        return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    except (OSError, UnicodeError):
-        return []
+    addresses.check_resolved(lookups.addresses_of(host, port))
 
 
 def post_due(*, only_healthy: bool = False) -> int:
@@ -104,7 +98,6 @@ def _try(url: str, post: Post, secrets: dict[str, str]) -> Tried:
 
 
 _WORDS = {
-    pycurl.E_COULDNT_RESOLVE_HOST: "Its name is not known.",
     pycurl.E_COULDNT_CONNECT: "It could not be reached.",
     pycurl.E_OPERATION_TIMEDOUT: "It did not answer within 10 seconds.",
     pycurl.E_WRITE_ERROR: "Its answer was longer than 64 KiB.",
@@ -120,6 +113,7 @@ def _words(code: int) -> str:
 
 def _send(url: str, post: Post, secrets: dict[str, str]) -> tuple[int, bytes]:
     """Status and beginning of the answer. Raises Refused, pycurl.error."""
+    began = time.monotonic()
     host, port = addresses.host_and_port(url, inner_allowed=settings.WEBHOOK_INNER_HOSTS)
     is_inner_allowed = f"{host}:{port}" in settings.WEBHOOK_INNER_HOSTS
     refused: list[str] = []
@@ -132,6 +126,7 @@ def _send(url: str, post: Post, secrets: dict[str, str]) -> tuple[int, bytes]:
             return pycurl.SOCKET_BAD
         return socket.socket(family, kind, protocol)
 
+    found = _resolved(host, port)
     answer, body = io.BytesIO(), post.body.encode()
 
     def read(chunk: bytes) -> int:
@@ -144,13 +139,14 @@ def _send(url: str, post: Post, secrets: dict[str, str]) -> tuple[int, bytes]:
     try:
         curl.setopt(pycurl.URL, url)
         curl.setopt(pycurl.PROTOCOLS, pycurl.PROTO_HTTPS | (is_inner_allowed * pycurl.PROTO_HTTP))
+        curl.setopt(pycurl.RESOLVE, found)
         curl.setopt(pycurl.OPENSOCKETFUNCTION, dial)
         curl.setopt(pycurl.PROXY, "")
         curl.setopt(pycurl.NOPROXY, "*")
         curl.setopt(pycurl.FOLLOWLOCATION, 0)
         curl.setopt(pycurl.NOSIGNAL, 1)
         curl.setopt(pycurl.CONNECTTIMEOUT_MS, int(CONNECT_S * 1000))
-        curl.setopt(pycurl.TIMEOUT_MS, int(TOTAL_S * 1000))
+        curl.setopt(pycurl.TIMEOUT_MS, int((TOTAL_S - (time.monotonic() - began)) * 1000))
         curl.setopt(pycurl.HTTP_VERSION, pycurl.CURL_HTTP_VERSION_1_1)
         curl.setopt(pycurl.WRITEFUNCTION, read)
         curl.setopt(pycurl.POSTFIELDS, body)
@@ -165,6 +161,18 @@ def _send(url: str, post: Post, secrets: dict[str, str]) -> tuple[int, bytes]:
         raise
     finally:
         curl.close()
+
+
+def _resolved(host: str, port: int) -> list[str]:
+    """The name's addresses for libcurl, which must ask nobody itself: it has no deadline for that
+    either, and waits for its resolver when it is closed. Raises Refused."""
+    with suppress(ValueError):
+        ip_address(host)
+        return []
+    found = lookups.addresses_of(host, port)
+    if not found:
+        raise Refused("Its name is not known.")
+    return [f"{host}:{port}:{','.join(f'[{one}]' if ':' in one else one for one in found)}"]
 
 
 def _headers(post: Post, secrets: dict[str, str], timestamp: int, body: bytes) -> list[str]:

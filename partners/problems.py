@@ -23,7 +23,9 @@ REFUSED_STATUS = {
     "not-practice": 403,
     "changed": 412,
     "match-required": 428,
+    "lookup": 503,
 }
+RETRY_S = 5
 TITLES = {
     "address": "A webhook cannot have this address",
     "busy": "Try again in a moment",
@@ -32,6 +34,7 @@ TITLES = {
     "invalid-event": "This event cannot be planned",
     "invalid-request": "The request is not understood",
     "key-reused": "This key was used for another request",
+    "lookup": "The name servers did not answer",
     "malformed": "The body is not JSON",
     "match-required": "Say which version you mean",
     "method-not-allowed": "This method is not possible here",
@@ -90,7 +93,10 @@ def problem(error: Exception, context: dict[str, Any]) -> Response:
     elif isinstance(error, OperationalError):
         logger.warning("partner API: the database did not answer in time", exc_info=error)
         return _answer(
-            "busy", 503, "The database did not answer in time; nothing was changed.", retry_s=5
+            "busy",
+            503,
+            "The database did not answer in time; nothing was changed.",
+            retry_s=RETRY_S,
         )
     if isinstance(error, exceptions.APIException):
         return _api_exception(error)
@@ -107,7 +113,14 @@ def _refused(error: Refused) -> Response:
         if part.field
     ]
     status = REFUSED_STATUS.get(error.code, 422)
-    return _answer(error.code, status, str(error), errors, extra=getattr(error, "extra", {}))
+    return _answer(
+        error.code,
+        status,
+        str(error),
+        errors,
+        retry_s=RETRY_S if status == 503 else None,
+        extra=getattr(error, "extra", {}),
+    )
 
 
 def _api_exception(error: exceptions.APIException) -> Response:

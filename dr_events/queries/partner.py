@@ -83,11 +83,11 @@ def deliveries(event_id: int, *, after: int, limit: int) -> list[DeliveryLine]:
     """
     found = Dispatch.objects.filter(event_id=event_id, system_id__gt=after)
     rows = found.order_by("system_id").values_list(
-        "system_id",
-        "system__serial",
         "delivery",
         "participation",
         "reason",
+        "system_id",
+        "system__serial",
         "http_status",
         "sent_at",
         "accepted_at",
@@ -96,6 +96,8 @@ def deliveries(event_id: int, *, after: int, limit: int) -> list[DeliveryLine]:
         "read_at",
     )[:limit]
     return [
-        DeliveryLine(*row[:2], Delivery(row[2]), Participation(row[3]), Reason(row[4]), *row[5:])
+        DeliveryLine(
+            row[3], row[4], Delivery(row[0]), Participation(row[1]), Reason(row[2]), *row[5:]
+        )
         for row in rows
     ]

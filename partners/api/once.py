@@ -75,6 +75,12 @@ def _or_refusal(act: Callable[[], Response]) -> Response:
         return problem(no, {})
 
 
+def is_answered(request: Request) -> bool:
+    """Whether this request's key has an answer already. Raises ValidationError."""
+    key = _key(request)
+    return key is not None and answers.is_kept(client_id=desk.partner(request).client_id, key=key)
+
+
 def _key(request: Request) -> str | None:
     given = request.headers.get(HEADER)
     if given is not None and not KEY.fullmatch(given):

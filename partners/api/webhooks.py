@@ -14,11 +14,12 @@ from rest_framework.response import Response
 from rest_framework.reverse import reverse
 
 from base import clock
+from base.refusal import Refused
 from partners import posting
 from partners.api import desk, hook_shapes, shapes
 from partners.api.fields import Text
 from partners.api.found import actor_of
-from partners.api.once import Act
+from partners.api.once import Act, is_answered
 from partners.models import Post, Webhook
 from partners.operations import hooks
 from partners.operations.hooks import NewSecret
@@ -64,6 +65,8 @@ def _who(request: Request) -> dict[str, Any]:
 
 
 class AllWebhooks(Hooks, Act):
+    wrong_address: Refused | None = None
+
     @extend_schema(
         operation_id="listWebhooks",
         summary="Your webhooks, oldest first",
@@ -96,13 +99,23 @@ class AllWebhooks(Hooks, Act):
         responses={201: hook_shapes.NewWebhook},
     )
     def post(self, request: Request, **where: Any) -> Response:
+        # Name servers are asked before the transaction of the key begins. A no is said inside: it
+        # is an answer of the business. That nobody could say is none, and leaves the key unused.
+        if not is_answered(request):
+            try:
+                posting.check_address(desk.body(request, HookBody)["url"])
+            except Refused as no:
+                if no.code != "address":
+                    raise
+                self.wrong_address = no
         return super().post(request, **where)
 
     def act(self, request: Request, **where: Any) -> Response:
         desk.asked(request)
         wish = desk.body(request, HookBody)
         client_id = desk.partner(request).client_id
-        posting.check_address(wish["url"])
+        if self.wrong_address:
+            raise self.wrong_address
         made = hooks.make(client_id=client_id, **wish, **_who(request), real_now=timezone.now())
         answer = _with_secret(_find(request, str(made.webhook_id)), made, status=201)
         where = {"hook_id": made.webhook_id}
@@ -135,18 +148,15 @@ class OneWebhook(Hooks, desk.PartnerView):
         parameters=[shapes.IF_MATCH],
         responses=hook_shapes.Webhook,
     )
-    @transaction.atomic
     def patch(self, request: Request, hook_id: str) -> Response:
         desk.asked(request)
-        hook = _find(request, hook_id, lock=True)
-        desk.check_match(request, documents.webhook(hook))
-        given = request.data
-        if isinstance(given, dict):
-            given = {"url": hook.url, "kinds": hook.kinds} | given
-        wish = desk.checked(HookBody, given)
-        if wish["url"] != hook.url:
+        hook = _find(request, hook_id)
+        wish = _changed(request, hook)
+        if wish["url"] != hook.url:  # name servers are asked before the transaction begins
             posting.check_address(wish["url"])
-        hooks.change(hook_id=hook.pk, **wish, **_who(request))
+        with transaction.atomic():
+            hook = _find(request, hook_id, lock=True)
+            hooks.change(hook_id=hook.pk, **_changed(request, hook), **_who(request))
         return _shown(_find(request, hook_id))
 
     @extend_schema(
@@ -163,6 +173,15 @@ class OneWebhook(Hooks, desk.PartnerView):
         desk.check_match(request, documents.webhook(hook))
         hooks.remove(hook_id=hook.pk, **_who(request))
         return Response(status=204)
+
+
+def _changed(request: Request, hook: Webhook) -> dict[str, Any]:
+    """What the webhook is to be: what is left out stays. Raises Refused, ValidationError."""
+    desk.check_match(request, documents.webhook(hook))
+    given = request.data
+    if isinstance(given, dict):
+        given = {"url": hook.url, "kinds": hook.kinds} | given
+    return desk.checked(HookBody, given)
 
 
 class HookAct(Hooks, Act):

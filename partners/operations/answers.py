@@ -34,9 +34,11 @@ def claim(*, client_id: str, key: str, fingerprint: str, real_now: datetime) -> 
     return kept
 
 
-def keep(
-    answer: KeptAnswer, *, status: int, body: str, location: str = "", etag: str = ""
-) -> None:
+def is_kept(*, client_id: str, key: str) -> bool:
+    return KeptAnswer.objects.filter(client_id=client_id, key=key).exclude(status=None).exists()
+
+
+def keep(answer: KeptAnswer, *, status: int, body: str, location: str = "", etag: str = "") -> None:
     answer.status, answer.body, answer.location, answer.etag = status, body, location, etag
     answer.save(update_fields=["status", "body", "location", "etag"])
 

@@ -63,10 +63,11 @@ def test_a_cursor_of_an_older_release_is_refused_and_not_misread(leap: Caller) -
 
 def test_the_last_news_of_an_erased_home_names_it(leap: Caller, summer: Program) -> None:
     home = cast.enrolled(summer, "2319W004821", "h@home.example")
-    asked = {"url": "https://hooks.partner.example/in", "kinds": []}
     real_now = timezone.now()
-    who: dict[str, Any] = {"actor": NOBODY, "now": cast.MORNING, "real_now": real_now}
-    hooks.make(client_id=leap.client_id, **asked, **who)
+    hooks.make(
+        client_id=leap.client_id, url="https://hooks.partner.example/in", kinds=[],
+        actor=NOBODY, now=cast.MORNING, real_now=real_now,
+    )  # fmt: skip
     erase(home)
     assert posts.write_posts(real_now=real_now) == 1
     (post,) = Post.objects.all()

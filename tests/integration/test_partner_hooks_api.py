@@ -161,7 +161,7 @@ def test_a_name_that_leads_inside_is_refused_when_saved(leap, monkeypatch, found
     def lookup(host, *_, **__):
         assert host == "hooks.partner.example"
         if not found:
-            raise socket.gaierror
+            raise socket.gaierror(socket.EAI_NONAME, "not known")
         return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (one, 443)) for one in found]
 
     monkeypatch.setattr(socket, "getaddrinfo", lookup)
@@ -175,8 +175,11 @@ def test_a_name_that_turns_inside_later_is_refused_when_dialled(
 ):
     monkeypatch.setattr(posting, "check_address", lambda url: None)  # it was public then
     settings.WEBHOOK_INNER_HOSTS = ()
-    made = leap.post("webhooks/", {"url": f"https://localhost.:{receiver.port}/in"})
-    monkeypatch.setattr(addresses, "host_and_port", lambda url, **_: ("localhost.", receiver.port))
+    name = "hooks.partner.example"
+    made = leap.post("webhooks/", {"url": f"https://{name}:{receiver.port}/in"})
+    monkeypatch.setattr(addresses, "host_and_port", lambda url, **_: (name, receiver.port))
+    inside = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", receiver.port))]
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: inside)
     at = f"webhooks/{made.json()['webhook']['id']}/"
     leap.post(f"{at}test/")
     assert posting.post_due() == 1
