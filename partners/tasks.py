@@ -16,7 +16,7 @@ from dr_events import queries
 from dr_events.tasks import Ring
 from partners import posting
 from partners.models import Webhook
-from partners.operations import answers, posts, practice, world
+from partners.operations import answers, posts, practice, quotas, world
 from partners.queries import news
 from people.models import User
 from people.states import MAY_OPERATE
@@ -37,6 +37,7 @@ def partner_news(self: Any, /, **_: Any) -> None:
     if news.has_practice_clients():
         _practice(real_now)
     answers.forget_old(real_now=real_now)
+    quotas.forget_old()
     posts.forget_old(real_now=real_now)
     if self.request.called_directly:
         return

@@ -4,31 +4,11 @@ its other pages stay shut.
 Our clients hold nothing but client credentials: nobody signs in to Offpeak with Offpeak.
 """
 
-from allauth.idp.oidc import views as provider
-from django.core.exceptions import ValidationError
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.urls import include, path, re_path
-from django.views.decorators.csrf import csrf_exempt
-from django.views.decorators.http import require_POST
 
-from partners import views
+from partners import doors, views
 
 SHUT = ("authorize", "device", "logout", "api/userinfo", "api/device/code")
-
-
-@csrf_exempt
-@require_POST
-def token(request: HttpRequest) -> HttpResponseBase:
-    """The provider's token door; it lets a malformed ``resource`` through as a 500."""
-    try:
-        answer: HttpResponseBase = provider.token(request)
-    except ValidationError:
-        return JsonResponse({"error": "invalid_target"}, status=400)
-    return answer
-
-
-def shut(request: HttpRequest) -> HttpResponse:
-    raise Http404
 
 
 CLIENT = r"^console/partners/(?P<client_id>[-A-Za-z0-9_]{1,100})/"
@@ -53,7 +33,8 @@ urlpatterns = [
     re_path(
         HOOK + "posts/(?P<post_id>[0-9a-f-]{36})/$", views.webhook_replay, name="webhook_replay"
     ),
-    path("identity/o/api/token", token, name="partner-token"),
-    *(path(f"identity/o/{door}", shut) for door in SHUT),
+    path("identity/o/api/token", doors.token, name="partner-token"),
+    path("identity/o/api/revoke", doors.revoke, name="partner-revoke"),
+    *(path(f"identity/o/{door}", doors.shut) for door in SHUT),
     path("", include("allauth.idp.urls")),
 ]

@@ -167,9 +167,8 @@ class PartnerView(APIView):
         if old := self._deprecated():
             old.tell(response)
         if self.quota:
-            # draft-ietf-httpapi-ratelimit-headers-10
-            response["RateLimit-Policy"] = f'"minute";q={self.quota.limit};w={quotas.WINDOW_S}'
-            response["RateLimit"] = f'"minute";r={max(0, self.quota.left)};t={self.quota.reset_s}'
+            for name, value in quotas.headers(self.quota).items():
+                response[name] = value
         return response
 
 

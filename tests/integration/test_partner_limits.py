@@ -5,12 +5,16 @@ from datetime import timedelta
 
 import pytest
 from allauth.idp.oidc.models import Client
+from django.test import Client as Browser
 from django.utils import timezone
 
 from base import clock
 from dr_events.models import Event
 from dr_events.states import EventState
+from partners import doors
 from partners.models import PartnerClient, Quota
+from partners.operations import clients, quotas
+from people.operations import Actor
 from tests import cast
 from tests.partner_calls import Caller, wanted
 
@@ -62,6 +66,57 @@ def test_too_many_posts_do_nothing(leap, summer):
 def test_everybody_has_the_house_limit_unless_told_otherwise(leap, settings):
     settings.PARTNER_REQUESTS_PER_MINUTE = 2
     assert [leap.get("programs/").status_code for _ in range(3)] == [200, 200, 429]
+
+
+def token(client_id, secret, address="203.0.113.7", door="token"):
+    form = {"grant_type": "client_credentials", "client_id": client_id, "client_secret": secret}
+    return Browser(REMOTE_ADDR=address).post(f"/identity/o/api/{door}", form)
+
+
+@pytest.fixture
+def door(summer, monkeypatch):
+    monkeypatch.setattr(doors, "AT_A_CLIENT", 2)
+    monkeypatch.setattr(doors, "FROM_AN_ADDRESS", 3)
+    return clients.create(
+        name="Leap", slugs=[], read_only=False, actor=Actor("user:test"), now=cast.MORNING
+    )
+
+
+def test_wrong_secrets_are_hashed_twenty_times_a_minute_and_no_more(door, monkeypatch):
+    hashed = []
+    monkeypatch.setattr(Client, "check_secret", lambda _, given: hashed.append(given))
+    found = [token(door.client_id, "wrong", f"203.0.113.{n}") for n in range(3)]
+    assert [one.status_code for one in found] == [401, 401, 429]
+    assert len(hashed) == 2
+    no = found[-1]
+    assert no.json()["error"] == "temporarily_unavailable"
+    assert 1 <= int(no["Retry-After"]) <= 60
+    assert no["RateLimit-Policy"] == '"minute";q=2;w=60'
+    assert no["RateLimit"] == f'"minute";r=0;t={no["Retry-After"]}'
+    assert token(door.client_id, "wrong", door="revoke").status_code == 429
+    assert len(hashed) == 2
+    # A minute later the door is open again, and the counters are swept away.
+    Quota.objects.update(began_at=timezone.now() - timedelta(seconds=61))
+    monkeypatch.undo()
+    assert token(door.client_id, door.secret).status_code == 200
+    Quota.objects.update(began_at=timezone.now() - timedelta(seconds=61))
+    quotas.forget_old()
+    assert Quota.objects.count() == 0
+
+
+def test_an_address_that_guesses_at_many_clients_waits(door):
+    found = [token(f"nobody-{n}", "wrong").status_code for n in range(4)]
+    assert found == [401, 401, 401, 429]
+    assert token(door.client_id, door.secret).status_code == 429
+    assert token(door.client_id, door.secret, "203.0.113.8").status_code == 200
+    assert not Quota.objects.filter(client_id__contains="nobody").exists()
+
+
+def test_what_succeeds_is_not_counted(door):
+    assert {token(door.client_id, door.secret).status_code for _ in range(5)} == {200}
+    for name in ("token", "revoke"):
+        assert token("a\x00b", "wrong", "203.0.113.9", name).status_code == 401
+    assert token(door.client_id, "wrong").status_code == 401
 
 
 def test_a_stranger_uses_up_nobodys_quota(leap):
