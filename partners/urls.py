@@ -26,7 +26,7 @@ urlpatterns = [
     re_path(CLIENT + "webhooks/$", views.webhook_make, name="webhook_make"),
     re_path(HOOK + "$", views.console_webhook, name="console_webhook"),
     re_path(
-        HOOK + "(?P<act>change|test|pause|resume|rotate|remove)/$",
+        HOOK + "(?P<act>change|test|pause|resume|rotate|end-old-secret|remove)/$",
         views.webhook_act,
         name="webhook_act",
     ),

@@ -146,7 +146,7 @@ def _hook_page(request: HttpRequest, hook: Webhook, more: dict[str, Any]) -> Htt
 @operator_act
 @require_POST
 def webhook_act(request: HttpRequest, client_id: str, hook_id: uuid.UUID, act: str) -> HttpResponse:
-    """``change``, ``test``, ``pause``, ``resume``, ``rotate``, ``remove``."""
+    """``change``, ``test``, ``pause``, ``resume``, ``rotate``, ``end-old-secret``, ``remove``."""
     hook = _hook(client_id, hook_id)
     who: dict[str, Any] = {"hook_id": hook.pk, "actor": actor_of(request), "now": clock.now()}
     real: dict[str, Any] = {"real_now": timezone.now()}
@@ -154,6 +154,7 @@ def webhook_act(request: HttpRequest, client_id: str, hook_id: uuid.UUID, act: s
         "test": lambda: hooks.send_test(**who, **real),
         "pause": lambda: hooks.pause(**who, **real),
         "resume": lambda: hooks.resume(**who),
+        "end-old-secret": lambda: hooks.end_old_secret(**who),
         "remove": lambda: hooks.remove(**who),
     }
     try:

@@ -64,6 +64,7 @@ urlpatterns = [
     *_both("webhooks/<slug:hook_id>/", webhooks.OneWebhook, "api-webhook"),
     *_both("webhooks/<slug:hook_id>/test/", webhooks.Test, "api-webhook-test"),
     *_both("webhooks/<slug:hook_id>/rotate/", webhooks.Rotate, "api-webhook-rotate"),
+    *_both("webhooks/<slug:hook_id>/end-old-secret/", webhooks.EndOldSecret, "api-webhook-end-old"),
     *_both("webhooks/<slug:hook_id>/pause/", webhooks.Pause, "api-webhook-pause"),
     *_both("webhooks/<slug:hook_id>/resume/", webhooks.Resume, "api-webhook-resume"),
     *_both("webhooks/<slug:hook_id>/messages/", webhooks.Messages, "api-messages"),

@@ -226,6 +226,10 @@ def _act(name: str, summary: str, does: Callable[..., Any], **fields: Any) -> ty
 
 Test = _act("test", "Post a message of the kind `test`", hooks.send_test)
 Rotate = _act("rotate", "A new secret; for 72 hours both sign", hooks.rotate)
+EndOldSecret = _act(
+    "endOldSecretOf", "Only the newest secret signs from now on", hooks.end_old_secret,
+    needs_real_now=False,
+)  # fmt: skip
 Pause = _act("pause", "Post nothing for now; news is kept for thirty days", hooks.pause)
 Resume = _act("resume", "Go on, with what was kept", hooks.resume, needs_real_now=False)
 

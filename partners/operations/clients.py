@@ -111,13 +111,20 @@ def rotate(
     """A new secret. The old one goes on for OVERLAP, or ends ``at_once``.
 
     ``end_tokens`` is for a secret that leaked: it ends at once, and so do the tokens issued so
-    far. Raises Refused.
+    far. Raises Refused, also while an older one goes on: only two are good at a time, so a third
+    would cut off machines that still use it.
     """
     client = _client(client_id)
     own, _ = PartnerClient.objects.get_or_create(client=client)
     made, real_now = Credentials(client.pk, get_adapter().generate_client_secret()), timezone.now()
     if at_once or end_tokens:
         _end_old(own)
+    elif own.old_secret_ends_at and own.old_secret_ends_at > real_now:
+        raise Refused(
+            "The secret was changed lately and the one before still goes on. End the old secret "
+            "first, when it is in use nowhere.",
+            code="wrong-state",
+        )
     else:
         own.old_secret, own.old_secret_ends_at = client.secret, real_now + OVERLAP
         own.old_secret_used_at = own.secret_used_at

@@ -72,8 +72,15 @@ def change(
 
 @transaction.atomic
 def rotate(*, hook_id: uuid.UUID, actor: Actor, now: datetime, real_now: datetime) -> NewSecret:
-    """A new secret; for OVERLAP both sign, so that the receiver can change in its own time."""
+    """A new secret; for OVERLAP both sign, so that the receiver can change in its own time.
+    Raises Refused, also while an older one still signs: the receiver may know no other."""
     hook = _locked(hook_id)
+    if hook.old_ends_at and hook.old_ends_at > real_now:
+        raise Refused(
+            "The secret was changed lately and the one before still signs. End the old secret "
+            "first, when the receiver knows the new one.",
+            code="wrong-state",
+        )
     old = vault().open(bytes(hook.secret_sealed), bound_to=hook.bound_to(hook.key_id))
     hook.old_key_id, hook.old_ends_at = hook.key_id, real_now + OVERLAP
     hook.old_secret_sealed = vault().seal(old, bound_to=hook.bound_to(hook.key_id))
@@ -81,6 +88,17 @@ def rotate(*, hook_id: uuid.UUID, actor: Actor, now: datetime, real_now: datetim
     hook.save()
     record(actor=actor, verb="webhook-rotate", subject=f"webhook:{hook_id}", now=now)
     return made
+
+
+@transaction.atomic
+def end_old_secret(*, hook_id: uuid.UUID, actor: Actor, now: datetime) -> None:
+    """The receiver knows the new one: the old one signs no more. Raises Refused."""
+    hook = _locked(hook_id)
+    if not hook.old_key_id:
+        raise Refused("This webhook has no old secret.", code="wrong-state")
+    hook.old_key_id, hook.old_ends_at, hook.old_secret_sealed = "", None, None
+    hook.save(update_fields=["old_key_id", "old_ends_at", "old_secret_sealed"])
+    record(actor=actor, verb="webhook-end-old-secret", subject=f"webhook:{hook_id}", now=now)
 
 
 @transaction.atomic

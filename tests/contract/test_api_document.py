@@ -182,6 +182,7 @@ def test_answers_about_webhooks_are_what_the_document_says(leap, settings):
     check("changeWebhook", 200, leap.send("PATCH", at, {"kinds": []}).json())
     for act in ("test", "rotate", "pause", "resume"):
         check(f"{act}Webhook", 200, leap.post(f"{at}{act}/").json())
+    check("endOldSecretOfWebhook", 200, leap.post(f"{at}end-old-secret/").json())
     check("listMessages", 200, leap.get(f"{at}messages/").json())
     assert leap.send("DELETE", at).status_code == 204
 

@@ -107,9 +107,17 @@ def test_a_new_secret_signs_beside_the_old_one(leap, receiver):
     assert rotated["key_id"] != made["key_id"]
     hook = Webhook.objects.get()
     both = {one["key_id"]: one["secret"] for one in (rotated, made)}
+    no = leap.post(f"webhooks/{made['webhook']['id']}/rotate/")
+    assert (no.status_code, no.json()["type"]) == (409, "/problems/wrong-state")
     assert hooks.secrets_of(hook, real_now=timezone.now()) == both
     later = timezone.now() + hooks.OVERLAP + timedelta(minutes=1)
     assert list(hooks.secrets_of(hook, real_now=later)) == [rotated["key_id"]]
+    ended = leap.post(f"webhooks/{made['webhook']['id']}/end-old-secret/")
+    assert (ended.status_code, ended.json()["key_id"]) == (200, rotated["key_id"])
+    newest = hooks.secrets_of(Webhook.objects.get(), real_now=timezone.now())
+    assert newest == {rotated["key_id"]: rotated["secret"]}
+    assert leap.post(f"webhooks/{made['webhook']['id']}/end-old-secret/").status_code == 409
+    assert leap.post(f"webhooks/{made['webhook']['id']}/rotate/").status_code == 200
 
 
 def test_the_secret_is_answered_again_and_never_written_down(leap, receiver):

@@ -198,6 +198,9 @@ def test_command_makes_rotates_and_grants():
     _, middle = command("rotate", client_id)
     assert middle != secret
     assert ask(first).status_code == 200  # for three more days
+    with pytest.raises(CommandError, match="the one before still goes on"):
+        command("rotate", client_id)
+    assert ask(first).status_code == 200
     _, new = command("rotate", client_id, "--at-once")
     assert new != middle
     assert ask(first).status_code == 401
