@@ -134,6 +134,9 @@ class Post(models.Model):
     state = models.CharField(max_length=10, choices=PostState, default=PostState.WAITING)
     made_at = models.DateTimeField(help_text="Real time.", db_index=True)
     tries = models.PositiveSmallIntegerField(default=0)
+    tries_since = models.PositiveSmallIntegerField(
+        default=0, db_default=0, help_text="Of these, since it was asked for again."
+    )
     # The first try since it was made or asked for again: hours are counted from here.
     tried_since = models.DateTimeField(null=True, help_text="Real time.")
     next_try_at = models.DateTimeField(null=True, help_text="Real time.")

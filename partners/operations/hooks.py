@@ -125,7 +125,7 @@ def resume(*, hook_id: uuid.UUID, actor: Actor, now: datetime) -> None:
     ):
         raise Refused("This webhook is not paused.", code="wrong-state")
     waiting = Post.objects.filter(webhook_id=hook_id, state=PostState.WAITING)
-    waiting.update(tried_since=None, next_try_at=None)
+    waiting.update(tried_since=None, tries_since=0, next_try_at=None)
     record(actor=actor, verb="webhook-resume", subject=f"webhook:{hook_id}", now=now)
     bell.ring()
 

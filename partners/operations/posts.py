@@ -106,13 +106,14 @@ def _settle_one(hook: Webhook, tried: Tried, dice: float) -> None:
     began = post.tried_since or tried.at
     Post.objects.filter(id=post.pk).update(
         tries=F("tries") + 1,
+        tries_since=F("tries_since") + 1,
         tried_since=began,
         last_try_at=tried.at,
         http_status=tried.status,
         trouble=tried.trouble[:200],
         excerpt=tried.excerpt[:500],
         elapsed_ms=tried.elapsed_ms,
-        next_try_at=tried.at + retries.wait(post.tries + 1, dice=dice),
+        next_try_at=tried.at + retries.wait(post.tries_since + 1, dice=dice),
     )
     if retries.is_ok(tried.status) and not tried.trouble:
         Post.objects.pick(id=post.pk).move(PostState.WAITING, PostState.DELIVERED)
@@ -140,7 +141,7 @@ def replay(*, post_id: uuid.UUID, actor: Actor, now: datetime) -> None:
     """Post this once more, the same bytes under the same id. Raises Refused."""
     settled = [PostState.DELIVERED, PostState.FAILED]
     if not Post.objects.pick(id=post_id).move(
-        settled, PostState.WAITING, tried_since=None, next_try_at=None
+        settled, PostState.WAITING, tried_since=None, tries_since=0, next_try_at=None
     ):
         raise Refused("This one is still on its way.")
     record(actor=actor, verb="webhook-replay", subject=f"post:{post_id}", now=now)
