@@ -1,6 +1,6 @@
 """Groups: who belongs, when, and why."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
@@ -141,7 +141,13 @@ def outdoor_types(program: Program) -> list[str]:
 
 
 def names(ids: list[int]) -> list[str]:
-    """What these groups are called, retired ones too."""
-    if not ids:
-        return []
-    return list(Group.objects.filter(id__in=ids).order_by("name").values_list("name", flat=True))
+    """What these groups are called, by name, retired ones too."""
+    return sorted(names_by_id(ids).values())
+
+
+def names_by_id(ids: Iterable[int]) -> dict[int, str]:
+    """The same for the groups of many events at once."""
+    wanted = set(ids)
+    if not wanted:
+        return {}
+    return dict(Group.objects.filter(id__in=wanted).values_list("id", "name"))

@@ -142,11 +142,12 @@ class Events(Act):
             after=desk.after(request, query),
             limit=query["limit"] + 1,
         )
+        names = documents.group_names(rows)
         return desk.page(
             request,
             rows,
             query,
-            shown=lambda event: documents.event(event, client_id=client_id),
+            shown=lambda event: documents.event(event, client_id=client_id, names=names),
             key=lambda event: [event.starts_at.isoformat(), event.wire_id],
         )
 
@@ -162,6 +163,9 @@ class Events(Act):
     )
     def post(self, request: Request, **where: Any) -> Response:
         return super().post(request, **where)
+
+    def check_still(self, request: Request, **where: Any) -> None:
+        granted_program(request, request.data["program"])
 
     def act(self, request: Request, **where: Any) -> Response:
         desk.asked(request)
@@ -190,6 +194,9 @@ class Preview(Act):
     )
     def post(self, request: Request, **where: Any) -> Response:
         return super().post(request, **where)
+
+    def check_still(self, request: Request, **where: Any) -> None:
+        granted_program(request, request.data["program"])
 
     def act(self, request: Request, **where: Any) -> Response:
         desk.asked(request)

@@ -15,6 +15,7 @@ from rest_framework.response import Response
 
 from base.refusal import Refused
 from partners.api import desk
+from partners.api.found import find
 from partners.models import KeptAnswer
 from partners.operations import answers
 from partners.problems import problem
@@ -43,6 +44,7 @@ class Act(desk.PartnerView):
                 real_now=timezone.now(),
             )
             if kept.status is not None:
+                self.check_still(request, **where)
                 return _again(kept, self.from_kept(json.loads(kept.body)))
             answer = _or_refusal(lambda: self.act(request, **where))
             answers.keep(
@@ -56,6 +58,13 @@ class Act(desk.PartnerView):
 
     def act(self, request: Request, **where: Any) -> Response:
         raise NotImplementedError
+
+    def check_still(self, request: Request, **where: Any) -> None:
+        """Before an answer is said again: a program that was taken away since is not spoken of any
+        more. Of an address with an event, that it is still to be seen. Raises NotFound,
+        ValidationError, as a first request would."""
+        if "event_id" in where:
+            find(request, where["event_id"])
 
     def to_keep(self, data: Any) -> Any:
         """What may be written down of an answer; a subclass takes its secrets out."""

@@ -3,7 +3,7 @@
 Nothing here names or locates a person. Times are RFC 3339 in UTC, temperatures °F.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -94,8 +94,15 @@ def system(row: Enrollment) -> dict[str, Any]:
     }
 
 
-def event(of: Event, *, client_id: str) -> dict[str, Any]:
-    """An event as this client sees it. Needs ``program`` loaded."""
+def group_names(events: Iterable[Event]) -> dict[int, str]:
+    """What ``event`` needs of many at once."""
+    return groups.names_by_id(number for one in events for number in one.groups)
+
+
+def event(of: Event, *, client_id: str, names: Mapping[int, str] | None = None) -> dict[str, Any]:
+    """An event as this client sees it. Needs ``program`` loaded; ``names`` are those of its groups
+    (``group_names``), read one by one where they are not given."""
+    names = group_names([of]) if names is None else names
     return {
         "id": of.wire_id,
         "program": of.program.slug,
@@ -113,7 +120,7 @@ def event(of: Event, *, client_id: str) -> dict[str, Any]:
         "randomize_start_s": of.randomize_start_s,
         "note": of.note,
         "postal_codes": of.postal_codes,
-        "groups": groups.names(of.groups),
+        "groups": sorted(names[one] for one in of.groups if one in names),
         "control_percent": of.control_percent,
         "created_at": utc(of.created_at),
         "send_at": utc(of.send_at),

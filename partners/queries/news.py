@@ -2,7 +2,7 @@
 
 import uuid
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -45,13 +45,14 @@ def whom_to_tell(changes: Sequence[Change]) -> Iterator[Told]:
     ):
         clients[program_id].append(client_id)
     rows = _rows(changes)
+    names = documents.group_names(row for row in rows.values() if isinstance(row, Event))
     for change in changes:
         row = rows.get((change.kind, change.subject_id))
         kind = _kind(change)
         if row is None or kind is None:
             continue
         for client_id in clients[row.program_id]:
-            data = _document(row, change, client_id)
+            data = _document(row, change, client_id, names)
             for hook in hooks[client_id] if data else ():
                 if not hook.kinds or kind in hook.kinds:
                     yield Told(hook, kind, change.pk, data)
@@ -72,12 +73,14 @@ def _rows(changes: Sequence[Change]) -> dict[tuple[str, int], Any]:
     return found | {("enrollment", row.pk): row for row in homes}
 
 
-def _document(row: Event | Enrollment, change: Change, client_id: str) -> dict[str, Any]:
+def _document(
+    row: Event | Enrollment, change: Change, client_id: str, names: Mapping[int, str]
+) -> dict[str, Any]:
     """Empty where this client may not know: drafts are their planner's."""
     if isinstance(row, Enrollment):
         then = {"system": change.serial} if change.serial else {}
         return documents.enrollment(row) | {"state": change.state} | then
-    shown = documents.event(row, client_id=client_id)
+    shown = documents.event(row, client_id=client_id, names=names)
     if change.state == EventState.DRAFT and not shown["is_yours"]:
         return {}
     return shown | {"state": change.state}

@@ -4,12 +4,14 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from base import clock
 from dr_events.models import Dispatch, Event
 from dr_events.operations import opt_out
 from dr_events.states import Delivery, EventState, OptOutVia
-from enrollments.models import Enrollment, PartnerGrant
+from enrollments.models import Enrollment, Group, PartnerGrant
 from people.models import ActivityEntry
 from people.operations import Actor
 from tests import cast
@@ -319,3 +321,23 @@ def test_pages_go_on_over_programs_and_over_homes_that_came_back(summer, name):
     PartnerGrant.objects.filter(program=summer, client_id=both.client_id).delete()
     rest = both.browser.get(onward).json()["items"]
     assert [one[key] for one in rest] == ["2400W000002"]
+
+
+def test_a_page_of_events_asks_for_the_names_of_its_groups_once(leap, summer):
+    groups = [Group.objects.create(program=summer, name=name) for name in ("South", "North")]
+
+    def plan(number):
+        Event.objects.create(
+            program=summer, name=f"Event {number}", state=EventState.CANCELLED,
+            starts_at=cast.MORNING, ends_at=cast.MORNING + timedelta(hours=1),
+            created_by="user:1", created_at=cast.MORNING, groups=[group.pk for group in groups],
+        )  # fmt: skip
+
+    asked = []
+    for number in range(3):
+        plan(number)
+        with CaptureQueriesContext(connection) as found:
+            items = leap.get("events/").json()["items"]
+        asked.append(len(found))
+        assert [one["groups"] for one in items] == [["North", "South"]] * (number + 1)
+    assert asked[0] == asked[2]

@@ -11,6 +11,7 @@ from django.utils import timezone
 from base import clock
 from dr_events.models import Dispatch, Event, OptOut
 from dr_events.states import Delivery, EventState
+from enrollments.models import PartnerGrant
 from partners.models import KeptAnswer
 from partners.operations import answers
 from people.models import ActivityEntry
@@ -195,3 +196,24 @@ def test_keys_are_kept_for_two_days_and_no_longer(leap, summer):
     KeptAnswer.objects.update(made_at=now - timedelta(hours=48, seconds=1))
     assert answers.forget_old(real_now=now) == 1
     assert not KeptAnswer.objects.filter(pk=kept.pk).exists()
+
+
+@pytest.mark.django_db
+def test_a_program_that_was_taken_away_is_not_spoken_of_again(leap, summer):
+    cast.enrolled(summer)
+    event_id = leap.post("events/", wanted(), **KEY).json()["id"]
+    end, look = {"HTTP_IDEMPOTENCY_KEY": "end"}, {"HTTP_IDEMPOTENCY_KEY": "look"}
+    assert leap.post(f"events/{event_id}/cancel/", **end).status_code == 200
+    assert leap.post("events/preview/", wanted(), **look).status_code == 200
+    PartnerGrant.objects.all().delete()
+    for address, body, key in (
+        ("events/", wanted(), KEY),
+        ("events/preview/", wanted(), look),
+    ):
+        no = leap.post(address, body, **key)
+        assert (no.status_code, no.json()["errors"][0]["field"]) == (400, "program")
+        assert event_id not in no.content.decode()
+    assert leap.post(f"events/{event_id}/cancel/", **end).status_code == 404
+    PartnerGrant.objects.create(client_id=leap.client_id, program=summer)
+    again = leap.post("events/", wanted(), **KEY)
+    assert (again.status_code, again["Idempotent-Replayed"]) == (201, "true")
