@@ -165,7 +165,7 @@ class Events(Act):
         return super().post(request, **where)
 
     def check_still(self, request: Request, **where: Any) -> None:
-        granted_program(request, request.data["program"])
+        granted_program(request, desk.body(request, PlanBody)["program"])
 
     def act(self, request: Request, **where: Any) -> Response:
         desk.asked(request)
@@ -196,7 +196,7 @@ class Preview(Act):
         return super().post(request, **where)
 
     def check_still(self, request: Request, **where: Any) -> None:
-        granted_program(request, request.data["program"])
+        granted_program(request, desk.body(request, EventBody)["program"])
 
     def act(self, request: Request, **where: Any) -> Response:
         desk.asked(request)

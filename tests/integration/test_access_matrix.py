@@ -3,7 +3,8 @@
 ``access_matrix.txt`` holds what each actor gets: a status, or ``login`` where the answer is the
 way to the sign-in page. A route that is not in the table fails, and so does one that answers
 otherwise. ``OFFPEAK_WRITE_MATRIX=1`` writes the table anew; then read what changed. The rules at
-the end of this file hold whatever the table says. PUT stands for every other method.
+the end of this file hold whatever the table says. PUT stands for every other method; the partner
+API is asked with PATCH and DELETE too.
 """
 
 import json
@@ -28,11 +29,14 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from base import clock
-from dr_events.models import Control, Dispatch
+from dr_events.models import Control, Dispatch, Event
 from enrollments import operations as homes
 from enrollments import vendor_session
 from enrollments.models import CustomerImport, Enrollment, Group
 from enrollments.states import ImportState, LinkPurpose
+from partners.models import Post, PracticeRun
+from partners.operations import hooks
+from partners.states import Scenario
 from people import operations
 from people.models import User
 from people.operations import Actor
@@ -44,6 +48,7 @@ from tests.partner_calls import Caller
 pytestmark = pytest.mark.django_db(transaction=True)
 TABLE = Path(__file__).with_name("access_matrix.txt")
 METHODS = ("GET", "POST", "PUT")
+API_METHODS = (*METHODS, "PATCH", "DELETE")
 STAFF = {
     "viewer": Role.VIEWER,
     "service": Role.CUSTOMER_SERVICE,
@@ -87,6 +92,10 @@ def every_route() -> list[str]:
     return list(dict.fromkeys(found))
 
 
+def methods_of(route: str) -> tuple[str, ...]:
+    return API_METHODS if route.startswith("api/v1/") else METHODS
+
+
 # --- an address for every route -----------------------------------------------------------------
 class Town:
     """One home with an event, another homeowner, everybody of the utility, a partner."""
@@ -114,6 +123,7 @@ class Town:
             "calendar/": homes.open_calendar(user=self.owners["home-a"], actor=admin, now=now),
             "m/": self._link(LinkPurpose.STOP_MAIL, "", event.ends_at),
         }
+        hook = self._hook(admin)
         self.samples: dict[str, object] = {
             "event_id": event.pk,
             "system_id": system.pk,
@@ -127,9 +137,9 @@ class Town:
             "key": "status",
             "import_id": self._list().pk,
             "client_id": self.partner.client_id,
-            "hook_id": "00000000-0000-4000-8000-000000000000",
-            "run_id": "00000000-0000-4000-8000-000000000000",
-            "post_id": "00000000-0000-4000-8000-000000000000",
+            "hook_id": hook.webhook_id,
+            "run_id": self._run(event).pk,
+            "post_id": Post.objects.get(webhook_id=hook.webhook_id).pk,
             "serial": system.serial,
             "nowhere": "nowhere",
             # No such row: whether other tables hold this number depends on the tests before.
@@ -155,6 +165,28 @@ class Town:
             state=ImportState.CHECKED,
             uploaded_by="user:1",
             uploaded_at=clock.now(),
+        )
+
+    def _hook(self, actor: Actor) -> hooks.NewSecret:
+        """The partner's webhook, with a message."""
+        made = hooks.make(
+            client_id=self.partner.client_id, url="https://hooks.partner.example/in", kinds=[],
+            actor=actor, now=clock.now(), real_now=timezone.now(),
+        )  # fmt: skip
+        hooks.send_test(
+            hook_id=made.webhook_id, actor=actor, now=clock.now(), real_now=timezone.now()
+        )
+        return made
+
+    def _run(self, event: Event) -> PracticeRun:
+        return PracticeRun.objects.create(
+            client_id=self.partner.client_id,
+            scenario=Scenario.ALL_ACCEPT,
+            event_id=event.pk,
+            wire_id=event.wire_id,
+            began_at=timezone.now(),
+            lasts_s=20,
+            homes=1,
         )
 
     def address(self, route: str) -> str:
@@ -257,7 +289,7 @@ def _ask_all(town: Town) -> dict[tuple[str, str], Row]:
     found = {}
     for route in every_route():
         address = town.address(route)
-        for method in METHODS:
+        for method in methods_of(route):
             found[method, route] = tuple(
                 answer(arrivals[name](), method, address) for name in ACTORS
             )
@@ -278,7 +310,7 @@ def write_table(seen: dict[tuple[str, str], Row]) -> None:
     lines = []
     for route in every_route():
         rows: dict[Row, list[str]] = defaultdict(list)
-        for method in METHODS:
+        for method in methods_of(route):
             rows[seen[method, route]].append(method)
         for row, methods in rows.items():
             cells = " ".join(f"{cell:8}" for cell in row)
