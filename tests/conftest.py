@@ -62,10 +62,8 @@ os.environ["DJANGO_SETTINGS_MODULE"] = "portal.settings"
 _folder = tempfile.TemporaryDirectory(prefix="offpeak-tests-")
 _servers = embedded.servers(Path(_folder.name), keep=False)
 _postgres, _valkey = _servers.__enter__()
-for _name, _server in (("DATABASE_URL", _postgres), ("REDIS_URL", _valkey)):
-    # A process of pytest-xdist inherits what the one that started it wrote here: it has its own.
-    if os.environ.get(_name) in (None, os.environ.get(f"OFFPEAK_TESTS_{_name}")):
-        os.environ[_name] = os.environ[f"OFFPEAK_TESTS_{_name}"] = _server.url
+os.environ.setdefault("DATABASE_URL", _postgres.url)
+os.environ.setdefault("REDIS_URL", _valkey.url)
 os.environ.update(settings_environment())
 django.setup()
 
