@@ -1,6 +1,6 @@
 from django.urls import path
 
-from enrollments.views import applications, callback, customers, joining, questions
+from enrollments.views import answering, applications, callback, customers, joining, questions
 
 urlpatterns = [
     path("programs/", joining.landing, name="landing"),
@@ -10,6 +10,7 @@ urlpatterns = [
     path("join/<slug:slug>/account/", joining.join_account, name="join_account"),
     path("join/<slug:slug>/again/", joining.join_again, name="join_again"),
     path("join/<slug:slug>/answer/", joining.join_answer, name="join_answer"),
+    path("join/<slug:slug>/answers/", answering.join_answers, name="join_answers"),
     path("join/<slug:slug>/connect/", joining.join_connect, name="join_connect"),
     path("join/<slug:slug>/check/", joining.join_check, name="join_check"),
     path("join/<slug:slug>/enroll/", joining.join_enroll, name="join_enroll"),

@@ -36,6 +36,8 @@ class HomeSystem:
     cap: int
     now: datetime
     replacement: Replacement | None
+    asks: bool  # the program asks questions
+    is_misfit: bool  # and an answer keeps the home from taking part
 
     @property
     def left(self) -> int:
@@ -146,7 +148,13 @@ def _enrolled(user: User, cards: Sequence[SystemCard], now: datetime) -> tuple[H
             user=user, state__in=LIVE_ENROLLMENTS
         ).select_related("program")
     }
-    used = _used({e.program_id: e.program for e in live.values()}, user, now)
+    programs = {e.program_id: e.program for e in live.values()}
+    used = _used(programs, user, now)
+    asking = {
+        key: bool(homes.misfits(user, program))
+        for key, program in programs.items()
+        if homes.questions_of(program)
+    }
     asked = homes.open_replacements(list(live))
     found = []
     for card in cards:
@@ -164,6 +172,8 @@ def _enrolled(user: User, cards: Sequence[SystemCard], now: datetime) -> tuple[H
                 cap=program.max_per_season,
                 now=now,
                 replacement=asked.get(enrollment.pk),
+                asks=program.pk in asking,
+                is_misfit=asking.get(program.pk, False),
             )
         )
     return tuple(found)

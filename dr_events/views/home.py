@@ -145,8 +145,11 @@ def _say_paused(request: HttpRequest, mine: Mine) -> None:
 @require_POST
 def resume_system(request: HttpRequest, enrollment_id: int) -> HttpResponse:
     mine = _enrollment(request, enrollment_id)
-    if enrolling.resume(enrollment_id=enrollment_id, actor=actor_of(request), now=clock.now()):
-        messages.success(request, f"{mine.system} takes part again.")
+    try:
+        if enrolling.resume(enrollment_id=enrollment_id, actor=actor_of(request), now=clock.now()):
+            messages.success(request, f"{mine.system} takes part again.")
+    except Refused as no:
+        messages.error(request, str(no))
     return redirect("my_home")
 
 

@@ -12,7 +12,9 @@ from django.db.models import Q
 
 from base import bell
 from base.refusal import Refused
+from enrollments import queries
 from enrollments.models import Enrollment
+from enrollments.operations.turns import take_turns
 from enrollments.states import EnrollmentState
 from people.operations import SYSTEM, Actor, record
 
@@ -33,9 +35,12 @@ def pause(
     """No event touches this system from ``since`` (None: now) until ``until`` (None: until it is
     resumed). An earlier pause is replaced. Zero when nothing changed.
 
-    Raises Refused for times that make no sense. Somebody of the utility must say ``why``.
+    Raises Refused for times that make no sense, and for any end or later beginning while an answer
+    of the home does not fit. Somebody of the utility must say ``why``.
     """
     must_say_why(actor, why)
+    if until is not None or (since is not None and since > now):
+        _must_fit(enrollment_id)
     since = max(since or now, now)
     _check(since, until, now)
     mine = Enrollment.objects.select_for_update(of=("self",), no_key=True).filter(id=enrollment_id)
@@ -97,8 +102,10 @@ def must_say_why(actor: Actor, why: str) -> None:
 @transaction.atomic
 def resume(*, enrollment_id: int, actor: Actor, now: datetime, why: str = "") -> int:
     """Events again from now on; a pause that is only planned is called off. Zero when there is
-    none. Raises Refused when somebody of the utility does not say ``why``."""
+    none. Raises Refused when somebody of the utility does not say ``why``, and while an answer of
+    the home does not fit."""
     must_say_why(actor, why)
+    _must_fit(enrollment_id)
     with_pause = Enrollment.objects.filter(
         Q(state=EnrollmentState.PAUSED) | Q(paused_from__isnull=False), id=enrollment_id
     )
@@ -113,6 +120,20 @@ def resume(*, enrollment_id: int, actor: Actor, now: datetime, why: str = "") ->
         detail = {"why": why} if why else {}
         record(actor=actor, verb="resume", subject=f"enrollment:{enrollment_id}", now=now, **detail)
     return int(moved)
+
+
+def _must_fit(enrollment_id: int) -> None:
+    """A home that told us of a medical need, say, gets no events before it told us otherwise."""
+    found = Enrollment.objects.select_related("user", "program").filter(id=enrollment_id).first()
+    if found is None:
+        return
+    take_turns(found.user, to_leave=True)
+    if queries.misfits(found.user, found.program):
+        raise Refused(
+            "An answer of this home does not fit the program, so it stays paused. Has it changed? "
+            "Then the homeowner answers the questions again first.",
+            code="answer",
+        )
 
 
 def turning(now: datetime) -> Q:

@@ -8,11 +8,11 @@ from django.db import IntegrityError, transaction
 from base import bell
 from base.refusal import Refused
 from enrollments import queries
-from enrollments.models import CarrierGrant, Enrollment, LinkAttempt, Program
+from enrollments.models import CarrierGrant, LinkAttempt, Program
 from enrollments.operations import applications
 from enrollments.operations.notices import tell
 from enrollments.operations.turns import take_turns, unless_busy
-from enrollments.states import LIVE_ENROLLMENTS, Acts, GrantState, Holdup, NoticeKind
+from enrollments.states import Acts, GrantState, Holdup, NoticeKind
 from enrollments.tokens import hashed, key_of, vault
 from people.models import User
 from people.operations import SYSTEM, Actor, record
@@ -56,8 +56,7 @@ def begin_link(
     take_turns(user)
     if sentence := queries.not_yet(user, program):
         raise Refused(sentence)
-    joined = Enrollment.objects.filter(user=user, program=program, state__in=LIVE_ENROLLMENTS)
-    if not queries.fits(user, program) and not joined.exists():
+    if not queries.fits(user, program) and not queries.has_joined(user, program):
         raise Refused("Please answer the program's questions first.")
     LinkAttempt.objects.filter(began_at__lt=real_now - LINK_ATTEMPT_LIFE).delete()
     LinkAttempt.objects.create(

@@ -128,6 +128,19 @@ def fits(user: User, program: Program) -> bool:
     return rules.all_fit({q.pk: q.fitting for q in asked}, answers_of(user, asked))
 
 
+def misfits(user: User, program: Program) -> list[Question]:
+    """Questions whose answer keeps a home out; what was not answered yet is none of them."""
+    asked = questions_of(program)
+    said = answers_of(user, asked)
+    return [q for q in asked if q.pk in said and q.fitting not in (None, said[q.pk])]
+
+
+def has_joined(user: User, program: Program) -> bool:
+    """Is a system of this person in the program, resting or not?"""
+    mine = Enrollment.objects.filter(user=user, program=program, state__in=LIVE_ENROLLMENTS)
+    return mine.exists()
+
+
 def grants_of(user: User) -> QuerySet[CarrierGrant]:
     return CarrierGrant.objects.filter(user=user).exclude(state=GrantState.REVOKED)
 

@@ -13,14 +13,15 @@ from base import clock
 from base.refusal import Refused
 from enrollments import operations, queries, rules, vendor_session
 from enrollments.forms import AccountForm, AgreeForm, AnswerForm, ChooseForm
-from enrollments.models import Program
 from enrollments.queries import Journey, ProgramPage
+from enrollments.views.answering import answer_again, shown_questions
 from people.access import actor_of, homeowner_page, me
-from people.models import User
 
 STEPS = ("consent", "connect", "choose", "done")
 # Where a closed program ends; whoever gave a permission at Carrier may finish.
 BEFORE_CARRIER = ("consent", "account", "questions", "connect")
+# Where the questions, if there are any, were answered before.
+ANSWERED = ("connect", "relink", "reading", "choose", "done")
 SAME_STEP = {
     "rejected": "consent",
     "account": "consent",
@@ -111,8 +112,10 @@ def _step(
     }
     if journey.step == "account":
         context["form"] = form or AccountForm(initial=_typed(journey))
+    if journey.step in ANSWERED:
+        context["may_answer_again"] = bool(queries.questions_of(page.program))
     if journey.step == "questions":
-        context["questions"] = _questions(me(request), page.program, form)
+        context["questions"] = shown_questions(me(request), page.program, form)
     template = "closed" if closed else journey.step
     return render(request, f"enrollments/join_{template}.html", context, status=status)
 
@@ -188,24 +191,6 @@ def join_again(request: HttpRequest, slug: str) -> HttpResponse:
     return redirect("join", slug=slug)
 
 
-def _questions(user: User, program: Program, form: Any) -> list[dict[str, Any]]:
-    """Each question with the answer to show, ``yes`` or ``no``, and what is wrong with it."""
-    asked = queries.questions_of(program)
-    kept = queries.answers_of(user, asked)
-    shown = {f"question-{key}": "yes" if said else "no" for key, said in kept.items()}
-    shown |= dict(form.data.items()) if form else {}
-    return [
-        {
-            "question": question,
-            "name": f"question-{question.pk}",
-            "shown": shown.get(f"question-{question.pk}", ""),
-            "misfit": question.pk in kept and question.fitting not in (None, kept[question.pk]),
-            "error": form.errors.get(f"question-{question.pk}", [""])[0] if form else "",
-        }
-        for question in asked
-    ]
-
-
 @homeowner_page
 @require_POST
 def join_answer(request: HttpRequest, slug: str) -> HttpResponse:
@@ -213,8 +198,8 @@ def join_answer(request: HttpRequest, slug: str) -> HttpResponse:
     page = _page(slug)
     user = me(request)
     journey = queries.journey(user, page.program)
-    if journey.step != "questions":  # pressed twice, or answered on another device
-        return redirect("join", slug=slug)
+    if journey.step != "questions":  # answered before: what is said now counts all the same
+        return answer_again(request, slug)
     form = AnswerForm(queries.questions_of(page.program), request.POST)
     if not form.is_valid():
         return _step(request, page, journey, form=form, status=422)
