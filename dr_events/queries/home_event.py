@@ -102,10 +102,10 @@ class HomeEvent:
 
     @property
     def may_opt_in(self) -> bool:
-        """It said no in time, and nothing is sent to anybody yet."""
+        """It said no in time, does not rest then, and nothing is sent to anybody yet."""
         if self.what_now != "said-no" or self.delivery != Delivery.SKIPPED or self.called_off:
             return False
-        is_in = self.enrollment != EnrollmentState.WITHDRAWN
+        is_in = self.enrollment != EnrollmentState.WITHDRAWN and not self.rests
         return is_in and self.send_at is not None and self.now < self.send_at
 
     @property

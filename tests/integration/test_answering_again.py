@@ -149,6 +149,7 @@ def test_a_medical_need_pauses_an_enrolled_home_at_once(
     home = text(browser.get("/home/"))
     assert "Paused because of an answer of yours." in home
     assert "/resume/" not in home
+    assert "/pause/" not in home
     assert "This system is paused then, so nothing is sent to it." in home
 
 
