@@ -1,5 +1,6 @@
 """Writes about events: one sentence of the business per function, one transaction each."""
 
+from dr_events.operations.approving import approve, send_back
 from dr_events.operations.cancelling import call_off_unsent, cancel, cancel_under_way
 from dr_events.operations.counting import keep_tally
 from dr_events.operations.delivering import (
@@ -27,13 +28,11 @@ from dr_events.operations.holding import (
 from dr_events.operations.planning import (
     Draft,
     Invalid,
-    approve,
     check,
     draft,
     freeze_message,
     limits_of,
     revise,
-    send_back,
     submit,
     unsaved,
 )

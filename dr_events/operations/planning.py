@@ -16,7 +16,7 @@ from dr_events.rules import limits as rules
 from dr_events.states import EventState, Response
 from enrollments.models import Group, Program
 from enrollments.queries import current_terms
-from people.operations import Actor, for_operators, for_people, record
+from people.operations import Actor, for_operators, record
 
 # The first look comes after the wave, not in it; business time.
 VERIFY_AFTER = timedelta(minutes=2)
@@ -173,43 +173,7 @@ def submit(*, event_id: int, actor: Actor, now: datetime) -> Event:
         move(event, EventState.DRAFT, EventState.SUBMITTED, version=event.version + 1)
         record(actor=actor, verb="submit", subject=f"event:{event_id}", now=now)
         return event
-    return _schedule(event, EventState.DRAFT, actor, now)
-
-
-@transaction.atomic
-def approve(*, event_id: int, seen: int, actor: Actor, now: datetime) -> Event:
-    """A second person releases the event; ``seen`` is the version they looked at. Raises Refused
-    when it is their own, and when it is another one by now."""
-    for_people(actor, "approve events", approver=True)
-    event = locked(event_id)
-    _unchanged(event, seen)
-    if event.created_by == actor.name:
-        raise Refused("Somebody else must approve an event you planned.", code="own-event")
-    event.approved_by = actor.name
-    return _schedule(event, EventState.SUBMITTED, actor, now)
-
-
-@transaction.atomic
-def send_back(*, event_id: int, seen: int, reason: str, actor: Actor, now: datetime) -> None:
-    """The second person says no, with a reason; the draft can be changed and submitted again.
-    ``seen`` as for approve."""
-    for_people(actor, "send events back", approver=True)
-    if not reason.strip():
-        raise Refused("Say why, so that it can be mended.", field="reason", code="no-reason")
-    event = locked(event_id)
-    _unchanged(event, seen)
-    move(event, EventState.SUBMITTED, EventState.DRAFT, sent_back_reason=reason.strip()[:200])
-    record(actor=actor, verb="send-back", subject=f"event:{event_id}", now=now, reason=reason)
-
-
-def _unchanged(event: Event, seen: int) -> None:
-    """Nobody decides about an event they have not seen: it may be sent back, changed and handed on
-    again while a page is open."""
-    if event.version != seen:
-        raise Refused(
-            "This event was changed meanwhile; nothing was decided. Look at it as it is now.",
-            code="stale",
-        )
+    return schedule(event, EventState.DRAFT, actor, now)
 
 
 def locked(event_id: int) -> Event:
@@ -231,7 +195,7 @@ def _empty_target() -> Refused:
     )
 
 
-def _schedule(event: Event, old: EventState, actor: Actor, now: datetime) -> Event:
+def schedule(event: Event, old: EventState, actor: Actor, now: datetime) -> Event:
     """One transaction freezes the message and the list of homes; sending begins at ``send_at``."""
     check(event.program, event, now=now)
     # Two plans of one program take turns: caps are counted over rows the other one is writing.

@@ -1,7 +1,7 @@
-"""Results by interval and by home, notices by kind, and what is left of a program's limits: counts
-and durations for partners, no reading of a single home."""
+"""Results by interval and by home, and notices by kind: counts and durations for partners, no
+reading of a single home."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -9,10 +9,10 @@ from django.db import connection
 from django.db.models import Count
 
 from dr_events.models import Dispatch, Event
-from dr_events.queries import candidates, charts
+from dr_events.queries import charts
 from dr_events.queries.notices import subject_of
 from dr_events.states import SENT, Delivery, EventState, Participation, Reason
-from enrollments.models import Notice, Program
+from enrollments.models import Notice
 from enrollments.states import NoticeKind, NoticeState
 
 EVERY = timedelta(minutes=15)
@@ -148,56 +148,3 @@ def notices(event: Event) -> list[tuple[NoticeKind, NoticeState, int]]:
     rows = Notice.objects.filter(subject=subject_of(event.pk)).values_list("kind", "state")
     counted = rows.annotate(people=Count("id")).order_by("kind", "state")
     return [(NoticeKind(kind), NoticeState(state), people) for kind, state, people in counted]
-
-
-# --- what is left of the limits -----------------------------------------------------------------
-@dataclass(frozen=True, slots=True)
-class Left:
-    """One limit around a moment: ``used`` of ``most`` events between two moments."""
-
-    period: str  # day, week, season
-    begins: datetime
-    ends: datetime
-    most: int
-    used: int
-
-    @property
-    def left(self) -> int:
-        return max(0, self.most - self.used)
-
-
-def left_of_program(program: Program, *, at: datetime) -> list[Left]:
-    """For a home that got every event of this program so far."""
-    planned = Event.objects.filter(program=program, send_at__isnull=False)
-    live = planned.exclude(state=EventState.CANCELLED)
-    return [
-        Left(
-            period,
-            begins,
-            ends,
-            most,
-            live.filter(starts_at__lt=ends, ends_at__gt=begins).count(),
-        )
-        for period, begins, ends, most in _periods(program, at)
-    ]
-
-
-_HELD = """
-SELECT count(*) FROM dr_events_dispatch
-WHERE system_id = %s AND holds_slot AND "window" && tstzrange(%s, %s)
-"""
-
-
-def left_of_system(system_id: int, program: Program, *, at: datetime) -> list[Left]:
-    """For this system, counted as planning counts: events of any program that hold its time."""
-    found = []
-    with connection.cursor() as cursor:
-        for period, begins, ends, most in _periods(program, at):
-            cursor.execute(_HELD, [system_id, begins, ends])
-            found.append(Left(period, begins, ends, most, cursor.fetchone()[0]))
-    return found
-
-
-def _periods(program: Program, at: datetime) -> Iterator[tuple[str, datetime, datetime, int]]:
-    for period, (begins, ends) in candidates.spans(program, at).items():
-        yield period, begins, ends, getattr(program, f"max_per_{period}")

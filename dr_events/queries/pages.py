@@ -196,20 +196,22 @@ def events(*, now: datetime, before: int = 0, limit: int = 20) -> tuple[list[Eve
     return _pages(rows[:limit], now), rows[limit - 1].pk if len(rows) > limit else 0
 
 
-def scheduled_events(*, now: datetime) -> list[EventPage]:
+def current_events(
+    *, now: datetime, undecided: int = 10
+) -> tuple[list[EventPage], list[EventPage]]:
     """Every event that is scheduled and not closed, soonest first: nothing that is being sent or
-    runs may be missing, so there is no limit. Caps keep them to a season's worth."""
-    found = _events().filter(state=EventState.SCHEDULED)
-    return _pages(list(found.order_by("starts_at", "id")), now)
-
-
-def undecided_events(*, now: datetime, limit: int = 10) -> list[EventPage]:
-    """Drafts and events that wait for a second person, at most ``limit``, soonest first: those
-    that wait for somebody before drafts, and those whose start has passed last."""
-    found = _events().filter(state__in=[EventState.DRAFT, EventState.SUBMITTED])
+    runs may be missing, so there is no limit; caps keep them to a season's worth. And drafts and
+    events that wait for a second person, at most ``undecided``, soonest first: those that wait for
+    somebody before drafts, those whose start has passed last."""
     too_late = ExpressionWrapper(Q(starts_at__lte=now), output_field=BooleanField())
     draft = ExpressionWrapper(Q(state=EventState.DRAFT), output_field=BooleanField())
-    return _pages(list(found.order_by(too_late, draft, "starts_at", "id")[:limit]), now)
+    open_ones = Event.objects.filter(state__in=[EventState.DRAFT, EventState.SUBMITTED])
+    first = open_ones.order_by(too_late, draft, "starts_at", "id").values("id")[:undecided]
+    wanted = Q(state=EventState.SCHEDULED) | Q(id__in=first)
+    found = _pages(list(_events().filter(wanted).order_by(too_late, draft, "starts_at", "id")), now)
+    scheduled = [page for page in found if page.event.state == EventState.SCHEDULED]
+    waiting = [page for page in found if page.event.state != EventState.SCHEDULED]
+    return sorted(scheduled, key=lambda page: (page.event.starts_at, page.event.pk)), waiting
 
 
 def state_of(event_id: int) -> EventState | None:

@@ -7,6 +7,7 @@ from django.db import connection
 
 from dr_events.queries import holds, pages, programs
 from dr_events.queries.alerts import Alerts, alerts
+from dr_events.queries.limits_left import SeasonLeft, short_seasons
 from dr_events.queries.pages import EventPage, Phase
 from enrollments.models import Program
 
@@ -72,11 +73,12 @@ class Now:
 
 def now_on(*, now: datetime, real_now: datetime) -> Now:
     """``real_now`` is this host's own real time."""
+    scheduled, undecided = pages.current_events(now=now, undecided=_WAITING + 1)
     return Now(
         tuple(holds.holds(real_now=real_now)),
         alerts(now=now, host_now=real_now),
-        tuple(pages.scheduled_events(now=now)),
-        tuple(pages.undecided_events(now=now, limit=_WAITING + 1)),
+        tuple(scheduled),
+        tuple(undecided),
     )
 
 
@@ -158,6 +160,7 @@ class Today:
     programs: tuple[Program, ...]
     to_relink: tuple[Trouble, ...]
     offline: tuple[Trouble, ...]
+    seasons: tuple[SeasonLeft, ...]
 
     @property
     def zone(self) -> str:
@@ -174,4 +177,5 @@ def today(*, now: datetime, real_now: datetime) -> Today:
         programs=() if counted.active and live.events else tuple(programs.every()),
         to_relink=found["relink"],
         offline=found["offline"],
+        seasons=tuple(short_seasons(now=now)),
     )

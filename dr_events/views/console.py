@@ -28,6 +28,8 @@ def console(request: HttpRequest) -> HttpResponse:
     today = query.today(now=now, real_now=timezone.now())
     context = {
         "today": today,
+        # The way here from every other page of the console: the form stands open.
+        "wants_stop": "stop" in request.GET,
         "me": actor_of(request).name,
         "clock_zone": today.zone,
     }

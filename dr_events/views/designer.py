@@ -17,7 +17,7 @@ from base.refusal import Refused
 from dr_events import dispatch, operations
 from dr_events.forms import EventForm, suggestion
 from dr_events.models import Event
-from dr_events.queries import candidates, pages, programs
+from dr_events.queries import candidates, limits_left, pages, programs
 from dr_events.rules.expected import Expected, expected
 from dr_events.rules.limits import words
 from dr_events.states import EventState
@@ -169,6 +169,7 @@ class Shown:
     program: Program
     who: candidates.Preview | None
     usual: pages.Usual | None
+    used: list[limits_left.Left]
     send_at: datetime
 
     @property
@@ -201,7 +202,8 @@ def _preview(form: EventForm) -> Shown | None:
     send_at = max(now, wish.starts_at - timedelta(minutes=program.send_lead_minutes))
     planned = operations.unsaved(program, wish)
     who = None if form.errors else candidates.preview(planned)
-    return Shown(wish, program, who, pages.usual(planned), send_at)
+    used = limits_left.left_of_program(program, at=wish.starts_at)
+    return Shown(wish, program, who, pages.usual(planned), used, send_at)
 
 
 def _initial(request: HttpRequest, offered: list[Program]) -> dict[str, Any]:

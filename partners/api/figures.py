@@ -7,6 +7,7 @@ from rest_framework.response import Response
 
 from base import clock
 from dr_events.queries import figures as counted
+from dr_events.queries import limits_left
 from enrollments import queries
 from partners.api import desk, shapes
 from partners.api.fields import Moment
@@ -76,7 +77,7 @@ class ProgramLimits(desk.PartnerView):
         program = queries.program_for(desk.partner(request).client_id, slug)
         if program is None:
             raise NotFound
-        left = figures.limits(at, counted.left_of_program(program, at=at))
+        left = figures.limits(at, limits_left.left_of_program(program, at=at))
         return Response({"program": program.slug, **left})
 
 
@@ -93,5 +94,5 @@ class SystemLimits(desk.PartnerView):
         row = homes.enrollment_for(desk.partner(request).client_id, serial)
         if row is None:
             raise NotFound
-        left = counted.left_of_system(row.system_id, row.program, at=at)
+        left = limits_left.left_of_system(row.system_id, row.program, at=at)
         return Response({"system": serial, "program": row.program.slug, **figures.limits(at, left)})

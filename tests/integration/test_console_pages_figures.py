@@ -106,14 +106,14 @@ def test_a_list_may_show_a_waiting_event_as_it_was_a_moment_ago(desk: Client) ->
     assert keep()
     assert not keep(), "these figures are still good"
     Dispatch.objects.filter(event=event).update(delivery=Delivery.SKIPPED, reason="PAUSED")
-    (page,) = pages.scheduled_events(now=cast.MORNING)
+    (page,), _ = pages.current_events(now=cast.MORNING)
     assert page.tally.targeted == 2
     shown = pages.event_page(event.pk, now=cast.MORNING)
     assert shown is not None
     assert shown.tally.targeted == 0, "its own page counts"
     with connection.cursor() as cursor:
         cursor.execute("UPDATE dr_events_tally SET counted_at = counted_at - interval '61 s'")
-    (page,) = pages.scheduled_events(now=cast.MORNING)
+    (page,), _ = pages.current_events(now=cast.MORNING)
     assert page.tally.targeted == 0, "too old to be shown"
     assert keep()
 
@@ -123,7 +123,7 @@ def test_once_sending_begins_every_figure_is_counted() -> None:
     assert event.send_at is not None
     keep()
     Dispatch.objects.filter(event=event).update(delivery=Delivery.ACCEPTED)
-    (page,) = pages.scheduled_events(now=event.send_at)
+    (page,), _ = pages.current_events(now=event.send_at)
     assert page.tally.accepted == 2
     assert not operations.keep_tally(now=event.send_at)
 

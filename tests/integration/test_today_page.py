@@ -8,10 +8,15 @@ from django.test import Client
 from django.urls import reverse
 
 from base import clock
-from dr_events.models import Event
+from dr_events import operations
+from dr_events.models import Dispatch, Event
+from dr_events.queries import limits_left
 from dr_events.states import EventState
 from enrollments.models import Program
+from people.operations import SYSTEM
+from people.states import Role
 from tests import cast
+from tests.integration.test_console_pages import typed
 
 pytestmark = pytest.mark.django_db
 NOW = cast.MORNING + timedelta(hours=6, minutes=30)
@@ -87,3 +92,64 @@ def test_what_waits_for_a_second_person_comes_before_drafts(desk: Client, progra
     text = desk.get(reverse("console")).content.decode()
     waiting = text.split('id="waiting"')[1]
     assert waiting.index("Waiting for approval") < waiting.index("Draft")
+
+
+# --- the stop is in reach, and what is left of the season ---------------------------------------
+
+
+def test_the_stop_is_in_reach_from_every_page_and_opens_its_form(
+    client: Client, program: Program
+) -> None:
+    event = cast.scheduled(program)
+    client.force_login(cast.operator())
+    to_stop = '<a class="site-nav-link stop-link" href="/console/?stop#stop">Emergency stop</a>'
+    for address in (reverse("event", args=[event.pk]), reverse("console_systems")):
+        assert to_stop in client.get(address).content.decode(), address
+    page = client.get("/console/?stop").content.decode()
+    assert '<details class="stop" id="stop" open>' in page
+    assert 'action="/console/stop/"' in page
+    assert to_stop not in page, "its own button is there"
+    assert '<details class="stop" id="stop">' in client.get("/console/").content.decode()
+    client.force_login(cast.operator("vera@utility.example", Role.CUSTOMER_SERVICE))
+    assert "Emergency stop" not in client.get(reverse("console_systems")).content.decode()
+
+
+def seasons(**fields: Any) -> list[tuple[str, int, bool]]:
+    Program.objects.update(**fields)
+    found = limits_left.short_seasons(now=NOW)
+    return [(one.program.name, one.season.left, one.has_today) for one in found]
+
+
+def test_today_names_a_season_that_is_nearly_used_up(
+    desk: Client, program: Program, django_assert_num_queries: Any
+) -> None:
+    cast.program("Winter Peak", season_from="12-01", season_to="02-28", max_per_season=1)
+    start = cast.MORNING + timedelta(days=1, hours=6)
+    tomorrow = cast.scheduled(program, starts_at=start, ends_at=start + timedelta(hours=1))
+    Program.objects.filter(name="Winter Peak").update(max_per_season=1)
+    with django_assert_num_queries(1):
+        assert limits_left.short_seasons(now=NOW) == []
+    assert seasons(max_per_season=4) == [("Summer Peak", 3, False)]
+    text = " ".join(desk.get(reverse("console")).content.decode().split())
+    assert "Left this season" in text
+    assert "<dd>3 of 4 events</dd>" in text
+    operations.cancel(event_id=tomorrow.pk, actor=SYSTEM, now=NOW)
+    assert seasons() == [], "nothing of it had left, so four are left"
+    cast.scheduled(program)
+    assert seasons(max_per_season=100) == [("Summer Peak", 99, True)]
+
+
+def test_what_was_called_off_while_it_ran_stays_used(program: Program) -> None:
+    event = cast.scheduled(program)
+    Dispatch.objects.filter(event=event).update(delivery="CONFIRMED")
+    operations.cancel(event_id=event.pk, actor=SYSTEM, now=NOW)
+    used = [one.used for one in limits_left.left_of_program(program, at=NOW)]
+    assert used == [1, 1, 1]
+    assert seasons() == [("Summer Peak", 99, True)]
+
+
+def test_the_designer_shows_what_is_used(desk: Client, program: Program) -> None:
+    cast.scheduled(program)
+    sent = typed(program, date="2026-07-15")
+    text = desk.post(reverse("event_preview"), sent).content.decode()
+    assert "0 of 1 that day<br>1 of 9 that week<br>1 of 100 that season" in text
