@@ -8,7 +8,7 @@ from django.db.models import Max
 
 from base.refusal import Refused
 from enrollments.models import Program, Question
-from people.operations import Actor, record
+from people.operations import Actor, for_people, record
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,8 +22,7 @@ class Wording:
 
 
 def _may(actor: Actor) -> None:
-    if actor.user is None or not actor.user.may_approve:
-        raise Refused("Only an approver may change what a program asks.", code="role")
+    for_people(actor, "change what a program asks", approver=True)
 
 
 @transaction.atomic

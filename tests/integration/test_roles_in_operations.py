@@ -50,6 +50,8 @@ WHO_MAY: dict[str, tuple[frozenset[Role], bool]] = {
     "retire_group": (MAY_OPERATE, True),
     "add_members": (MAY_OPERATE, True),
     "end_membership": (MAY_OPERATE, True),
+    "ask_question": (MAY_APPROVE, False),
+    "stop_asking": (MAY_APPROVE, False),
     "decide": (MAY_SERVE, False),
     "upload": (MAY_APPROVE, False),
     "confirm_import": (MAY_APPROVE, False),
@@ -63,7 +65,7 @@ FOR_A_HOME = {"pause", "resume", "withdraw", "confirm_replacement", "deny_replac
 # was allowed: written by whoever did that.
 OWN = {
     "agree", "answer", "apply_again", "close_calendar", "enroll", "erase", "forget_tokens", "link",
-    "match_account", "open_calendar", "opt_out", "stop_event_mail", "want_event_mail",
+    "match_account", "open_calendar", "opt_back_in", "opt_out", "stop_event_mail", "want_event_mail",
     "switched", "not_switched", "write",
 }  # fmt: skip
 
