@@ -15,6 +15,7 @@ from typing import Any
 from django.contrib.auth.hashers import make_password
 from django.db import connection
 
+from benchmarks import desk
 from dr_events.models import Event
 from dr_events.states import EventState
 from enrollments.models import Program, Terms
@@ -171,6 +172,7 @@ def build(*, homes: int, events: int, now: datetime) -> list[Event]:
     run(_HOMES, {"homes": homes, "now": now, "program": made.pk, "terms": terms.pk})
     run("ANALYZE")
     done(f"{homes:,} homes")
+    done(desk.fill(run, homes=homes, program=made.pk, now=now))
     found = [_event(made, number - events + 2, now) for number in range(events)]
     with unchecked("dr_events_dispatch"):
         for event in found:
@@ -211,6 +213,19 @@ def _event(of: Program, ahead: int, now: datetime) -> Event:
         released_at=send_at - timedelta(hours=1),
         send_at=send_at,
         **(over if ahead < 0 else fields),
+    )
+
+
+def draft(like: Event) -> Event:
+    """A draft two days after another event."""
+    later = timedelta(days=2)
+    return Event.objects.create(
+        program=like.program,
+        name="Draft",
+        starts_at=like.starts_at + later,
+        ends_at=like.ends_at + later,
+        created_by="user:1",
+        created_at=like.created_at,
     )
 
 

@@ -92,9 +92,12 @@ def pages(events: list[Any]) -> Iterator[tuple[str, Callable[[Any], Any]]]:
     """Every page and fragment: (name, how to ask a client for it)."""
     from django.urls import reverse
 
-    from enrollments.models import System
+    from benchmarks import city
+    from enrollments.models import Group, System
 
     over, running, waiting = events[-3], events[-2], events[-1]
+    draft = city.draft(waiting)
+    by_rule, by_hand = Group.objects.get(name="Group 1"), Group.objects.get(name="Group 15")
     middle = System.objects.order_by("name", "id")[System.objects.count() // 2]
 
     def page(name: str, *arguments: Any, query: str = "") -> Callable[[Any], Any]:
@@ -130,8 +133,25 @@ def pages(events: list[Any]) -> Iterator[tuple[str, Callable[[Any], Any]]]:
     yield "systems, to renew", page("console_systems", query="?state=RELINK")
     yield "systems, a serial", page("console_systems", query=f"?q={middle.serial}")
     yield "system", page("console_system", middle.pk)
+    yield "systems, a group", page("console_systems", query=f"?group={by_rule.pk}")
+    yield "systems, a program", page("console_systems", query="?program=summer-peak")
+    yield "systems, a name", page("console_systems", query="?q=upstairs")
+    yield "results, parts by postal code", page("event_breakdown", over.pk, query="?by=postal")
+    yield "results, parts by group", page("event_breakdown", over.pk, query="?by=group")
+    yield "draft, to change", page("event_edit", draft.pk)
+    yield "groups", page("groups", "summer-peak")
+    yield "group, by rule", page("group", by_rule.pk)
+    yield "group, by hand", page("group", by_hand.pk)
     yield "applications", page("console_applications", query="?who=")
+    yield "applications, to decide", page("console_applications", query="?who=UTILITY")
     yield "customers", page("console_customers")
+    yield "customers, a name", page("console_customers", query="?q=Customer+77")
+    yield "mail", page("console_notices")
+    yield "mail, to one home", page("console_notices", query="?email=h77%40home.example")
+    yield "activity", page("audit")
+    yield "activity, one act", page("audit", query="?verb=pause")
+    yield "people", page("people")
+    yield "partners", page("console_partners")
 
 
 def counted(events: int) -> str:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+import orjson
 from django.db import connection
 
 from dr_events.queries import holds, pages, programs
@@ -98,25 +99,23 @@ class Homes:
 # Each figure from an index of its own (migration 0004): permissions and systems are wide rows.
 _HOMES = """
 SELECT (SELECT count(*) FROM (SELECT DISTINCT user_id FROM enrollments_carriergrant
-                              WHERE state <> 'REVOKED') AS people),
-    (SELECT count(*) FROM enrollments_system),
-    (SELECT count(*) FROM enrollments_system WHERE NOT is_online AND read_at IS NOT NULL),
-    (SELECT count(*) FROM enrollments_carriergrant WHERE state = 'NEEDS_RELINK'),
-    count(*) FILTER (WHERE state = 'ACTIVE'), count(*) FILTER (WHERE state = 'PAUSED'),
-    count(*) FILTER (WHERE state = 'WITHDRAWN')
+                              WHERE state <> 'REVOKED') AS people) AS connected,
+    (SELECT count(*) FROM enrollments_system) AS systems,
+    (SELECT count(*) FROM enrollments_system WHERE NOT is_online AND read_at IS NOT NULL)
+        AS offline,
+    (SELECT count(*) FROM enrollments_carriergrant WHERE state = 'NEEDS_RELINK')
+        AS needs_relink,
+    count(*) FILTER (WHERE state = 'ACTIVE') AS active,
+    count(*) FILTER (WHERE state = 'PAUSED') AS paused,
+    count(*) FILTER (WHERE state = 'WITHDRAWN') AS withdrawn
 FROM enrollments_enrollment
 """
 
 
-def homes() -> Homes:
-    with connection.cursor() as cursor:
-        cursor.execute(_HOMES)
-        return Homes(*cursor.fetchone())
-
-
 # A few homes an operator may have to call: who must connect again, whose system is silent longest.
 _TROUBLES = """
-(SELECT 'relink', s.id, s.serial, s.name, u.email, g.synced_at
+(SELECT 'relink' AS kind, s.id AS system_id, s.serial, s.name, u.email AS owner,
+    g.synced_at AS at
  FROM (SELECT * FROM enrollments_carriergrant WHERE state = 'NEEDS_RELINK'
        ORDER BY id LIMIT %(limit)s) g
  JOIN people_user u ON u.id = g.user_id
@@ -143,14 +142,23 @@ class Trouble:
     at: datetime | None
 
 
-def troubles(limit: int = 5) -> dict[str, tuple[Trouble, ...]]:
+# One statement for both: the page has many other questions.
+_BOTH = f"""
+SELECT (SELECT to_jsonb(h) FROM ({_HOMES}) AS h),
+    (SELECT coalesce(jsonb_agg(to_jsonb(t)), '[]') FROM ({_TROUBLES}) AS t)
+"""  # noqa: S608 - constants; every value is a parameter
+
+
+def homes_and_troubles(limit: int = 5) -> tuple[Homes, dict[str, tuple[Trouble, ...]]]:
+    """All homes counted, and ``limit`` homes in trouble by kind: relink, offline."""
     with connection.cursor() as cursor:
-        cursor.execute(_TROUBLES, {"limit": limit})
-        rows = cursor.fetchall()
-    return {
-        kind: tuple(Trouble(*row) for found, *row in rows if found == kind)
-        for kind in ("relink", "offline")
-    }
+        cursor.execute(_BOTH, {"limit": limit})
+        counted, rows = (orjson.loads(column) for column in cursor.fetchone())
+    by_kind: dict[str, list[Trouble]] = {"relink": [], "offline": []}
+    for row in rows:
+        at = datetime.fromisoformat(row.pop("at")) if row["at"] else row.pop("at")
+        by_kind[row.pop("kind")].append(Trouble(**row, at=at))
+    return Homes(**counted), {kind: tuple(found) for kind, found in by_kind.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +176,7 @@ class Today:
 
 
 def today(*, now: datetime, real_now: datetime) -> Today:
-    found, counted = troubles(), homes()
+    counted, found = homes_and_troubles()
     live = now_on(now=now, real_now=real_now)
     return Today(
         now=live,

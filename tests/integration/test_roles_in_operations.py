@@ -65,8 +65,8 @@ FOR_A_HOME = {"pause", "resume", "withdraw", "confirm_replacement", "deny_replac
 # was allowed: written by whoever did that.
 OWN = {
     "agree", "answer", "apply_again", "close_calendar", "enroll", "erase", "forget_tokens", "link",
-    "match_account", "open_calendar", "opt_back_in", "opt_out", "stop_event_mail", "want_event_mail",
-    "switched", "not_switched", "write",
+    "match_account", "open_calendar", "opt_back_in", "opt_out", "stop_event_mail",
+    "want_event_mail", "switched", "not_switched", "write",
 }  # fmt: skip
 
 
