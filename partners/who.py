@@ -8,7 +8,7 @@ WEBHOOKS = "offpeak.webhooks"
 
 SCOPES = {
     READ: "See your programs, their systems and enrollments, events and results",
-    EVENTS: "Plan and cancel events in your programs",
+    EVENTS: "Plan and cancel events in your programs, and say no to them for homes",
     WEBHOOKS: "Manage your webhooks and read what was posted to them",
 }
 

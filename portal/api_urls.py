@@ -45,6 +45,7 @@ urlpatterns = [
     *_both("programs/<slug:slug>/groups/", homes.Groups, "api-groups"),
     *_both("programs/<slug:slug>/limits/", figures.ProgramLimits, "api-program-limits"),
     *_both("systems/", homes.Systems, "api-systems"),
+    *_both("systems/<slug:serial>/", homes.OneSystem, "api-system"),
     *_both("systems/<slug:serial>/limits/", figures.SystemLimits, "api-system-limits"),
     *_both("enrollments/", homes.Enrollments, "api-enrollments"),
     *_both("events/", events.Events, "api-events"),

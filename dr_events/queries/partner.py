@@ -6,8 +6,8 @@ from datetime import datetime
 
 from django.db.models import Q, QuerySet
 
-from dr_events.models import Dispatch, Event
-from dr_events.states import Delivery, EventState, Participation, Reason
+from dr_events.models import Dispatch, Event, OptOut
+from dr_events.states import Delivery, EventState, OptOutVia, Participation, Reason
 from people.operations import Actor
 
 
@@ -26,6 +26,17 @@ class DeliveryLine:
     confirmed_at: datetime | None
     opted_out_at: datetime | None
     read_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class OptOutLine:
+    """One no. ``at`` is business time."""
+
+    id: int
+    serial: str
+    at: datetime
+    via: OptOutVia
+    in_time: bool
 
 
 def _events(client_id: str) -> QuerySet[Event]:
@@ -101,3 +112,10 @@ def deliveries(event_id: int, *, after: int, limit: int) -> list[DeliveryLine]:
         )
         for row in rows
     ]
+
+
+def opt_outs(event_id: int, *, after: int, limit: int) -> list[OptOutLine]:
+    """Every no to the event, in the order in which they came, after the one with this id."""
+    found = OptOut.objects.filter(dispatch__event_id=event_id, id__gt=after).order_by("id")
+    rows = found.values_list("id", "dispatch__system__serial", "at", "via", "in_time")[:limit]
+    return [OptOutLine(*row[:3], OptOutVia(row[3]), row[4]) for row in rows]

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 
 from django.db.models import Count, F, Prefetch, Q, QuerySet
 
@@ -282,13 +283,16 @@ def enrollments_for(
     *,
     program: str | None,
     states: Sequence[str],
-    updated_since: datetime | None,
+    updated_since: datetime | None = None,
+    changed_since: datetime | None = None,
+    systems: Any = None,
     after: Sequence[str] | None,
     limit: int,
 ) -> list[Enrollment]:
     """Enrollments in a partner's programs, keyset-paged: ``after`` is program, system's id and time
     of enrollment of the last row shown: all three outlive the home's own name when it is erased.
-    Updated means: changed, or its system was read again.
+    Updated means: changed, or its system was read again. ``systems``: only these, ids or a query
+    for them.
 
     Program by program, in the order of the index of (program, system): by serial, a small program
     would cost a walk over the serials of the whole town.
@@ -304,6 +308,10 @@ def enrollments_for(
             rows = rows.filter(
                 Q(changed_at__gte=updated_since) | Q(system__read_at__gte=updated_since)
             )
+        if changed_since:
+            rows = rows.filter(changed_at__gte=changed_since)
+        if systems is not None:
+            rows = rows.filter(system_id__in=systems)
         if after and one.slug == after[0]:
             last = int(after[1])
             shown = Q(system_id=last, enrolled_at__lte=datetime.fromisoformat(after[2]))

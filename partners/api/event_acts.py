@@ -2,12 +2,13 @@
 
 from typing import Any, ClassVar
 
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import OpenApiExample, extend_schema
 from rest_framework.exceptions import ErrorDetail, ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from base import clock
+from base.refusal import Refused
 from dr_events import operations
 from dr_events.queries import partner
 from dr_events.states import OptOutVia
@@ -15,8 +16,8 @@ from partners.api import desk, shapes
 from partners.api.fields import Text
 from partners.api.found import actor_of, find, find_own
 from partners.api.once import Act
-from partners.queries import documents
-from partners.who import EVENTS
+from partners.queries import documents, homes
+from partners.who import EVENTS, READ
 
 
 class OptOutBody(desk.Strict):
@@ -51,7 +52,25 @@ class Cancel(Act):
 
 
 class OptOuts(Act):
-    scopes: ClassVar[dict[str, str]] = {"POST": EVENTS}
+    scopes: ClassVar[dict[str, str]] = {"GET": READ, "POST": EVENTS}
+
+    @extend_schema(
+        operation_id="listOptOuts",
+        summary="Every no to an event that was said to us, oldest first",
+        description="What is pressed at a wall control is seen in the deliveries only.",
+        tags=["Events"],
+        parameters=[desk.Query],
+        responses=shapes.listed(shapes.OptOut),
+    )
+    def get(self, request: Request, event_id: str) -> Response:
+        query = desk.asked(request, desk.Query)
+        event = find(request, event_id)
+        last = desk.after(request, query)
+        after = int(last[0]) if last else 0
+        rows = partner.opt_outs(event.pk, after=after, limit=query["limit"] + 1)
+        return desk.page(
+            request, rows, query, shown=documents.opt_out, key=lambda row: [str(row.id)]
+        )
 
     @extend_schema(
         operation_id="optOut",
@@ -59,6 +78,7 @@ class OptOuts(Act):
         description="For a homeowner who told you so. Saying no twice changes nothing.",
         tags=["Events"],
         request=OptOutBody,
+        examples=[OpenApiExample("This home", request_only=True, value={"system": "2319W004821"})],
         parameters=[shapes.IDEMPOTENCY_KEY],
         responses={200: shapes.OptedOut},
     )
@@ -73,6 +93,11 @@ class OptOuts(Act):
         if row is None:
             wrong = ErrorDetail("This event has no system with this serial.", code="not-found")
             raise ValidationError({"system": [wrong]})
+        if homes.has_left(event.program_id, serial):
+            raise Refused(
+                "This home has left the program; there is nothing to say no to.",
+                code="wrong-state",
+            )
         in_time = operations.opt_out(
             dispatch_id=row, via=OptOutVia.PARTNER, actor=actor_of(request), now=clock.now()
         )

@@ -16,7 +16,7 @@ from enrollments.states import LIVE_ENROLLMENTS, EnrollmentState
 from partners.api import shapes
 from partners.api.desk import PartnerView, Query, after, asked, page, partner, tag
 from partners.api.fields import Moment, Text
-from partners.queries import documents
+from partners.queries import documents, homes
 
 
 def granted_program(request: Request, slug: str) -> Program:
@@ -76,6 +76,14 @@ class Groups(PartnerView):
 
 class SystemsQuery(Query):
     program = Text(required=False, help_text="Slug; only this program.")
+    state = serializers.ChoiceField(
+        [one for one in EnrollmentState.choices if one[0] in LIVE_ENROLLMENTS],
+        required=False,
+        help_text="Of the enrollment.",
+    )
+    group = Text(
+        required=False, help_text="Name; only systems in it today. Needs `program`, whose it is."
+    )
     updated_since = Moment(
         required=False, help_text="Only systems whose `updated_at` is this or later."
     )
@@ -84,6 +92,9 @@ class SystemsQuery(Query):
 class EnrollmentsQuery(Query):
     program = Text(required=False, help_text="Slug; only this program.")
     state = serializers.ChoiceField(EnrollmentState.choices, required=False)
+    updated_since = Moment(
+        required=False, help_text="Only enrollments whose `changed_at` is this or later."
+    )
 
 
 class Systems(PartnerView):
@@ -98,7 +109,14 @@ class Systems(PartnerView):
     )
     def get(self, request: Request) -> Response:
         query = asked(request, SystemsQuery)
-        rows = _enrollments(request, query, sorted(LIVE_ENROLLMENTS))
+        states = [query["state"]] if "state" in query else sorted(LIVE_ENROLLMENTS)
+        rows = _enrollments(
+            request,
+            query,
+            states,
+            updated_since=query.get("updated_since"),
+            systems=_in_group(request, query),
+        )
         return page(request, rows, query, shown=documents.system, key=_key)
 
 
@@ -113,18 +131,51 @@ class Enrollments(PartnerView):
     def get(self, request: Request) -> Response:
         query = asked(request, EnrollmentsQuery)
         states = [query["state"]] if "state" in query else EnrollmentState.values
-        rows = _enrollments(request, query, states)
+        rows = _enrollments(request, query, states, changed_since=query.get("updated_since"))
         return page(request, rows, query, shown=documents.enrollment, key=_key)
 
 
-def _enrollments(request: Request, query: dict[str, Any], states: list[str]) -> list[Enrollment]:
+class OneSystem(PartnerView):
+    @extend_schema(
+        operation_id="readSystem",
+        summary="A system that is enrolled in your programs now",
+        tags=["Homes"],
+        responses=shapes.System,
+    )
+    def get(self, request: Request, serial: str) -> Response:
+        asked(request)
+        row = homes.enrollment_for(partner(request).client_id, serial)
+        if row is None:
+            raise NotFound
+        shown = documents.system(row)
+        return Response(shown, headers={"ETag": tag(shown)})
+
+
+def _in_group(request: Request, query: dict[str, Any]) -> Any:
+    """A query for the systems of the group that is asked for; None if none is."""
+    if "group" not in query:
+        return None
+    if "program" not in query:
+        needed = ErrorDetail("Say whose group it is.", code="required")
+        raise ValidationError({"program": [needed]})
+    program = granted_program(request, query["program"])
+    found = {group.name: group.pk for group in groups.offered(program)}.get(query["group"])
+    if found is None:
+        wrong = ErrorDetail("The program has no group of this name.", code="not-found")
+        raise ValidationError({"group": [wrong]})
+    return groups.member_ids(found, groups.today_in(program, clock.now()))
+
+
+def _enrollments(
+    request: Request, query: dict[str, Any], states: list[str], **more: Any
+) -> list[Enrollment]:
     if "program" in query:
         granted_program(request, query["program"])
     return queries.enrollments_for(
         partner(request).client_id,
         program=query.get("program"),
         states=states,
-        updated_since=query.get("updated_since"),
+        **more,
         after=after(request, query),
         limit=query["limit"] + 1,
     )

@@ -7,7 +7,7 @@ from drf_spectacular.utils import OpenApiParameter, extend_schema_field, inline_
 from rest_framework import serializers
 
 from dr_events.states import Delivery as DeliveryState
-from dr_events.states import EventState, Participation
+from dr_events.states import EventState, OptOutVia, Participation
 from dr_events.states import Reason as ReasonCode
 from dr_events.states import Response as Reaction
 from enrollments.states import EVENT_MAIL, EnrollmentState, Ineligible, NoticeKind, NoticeState
@@ -111,8 +111,10 @@ class Enrollment(serializers.Serializer):
     system = serializers.CharField(help_text="Serial.")
     program = serializers.CharField()
     state = serializers.ChoiceField(EnrollmentState.choices)
-    enrolled_at = moment()
-    changed_at = moment()
+    paused_from = moment("Of the pause it has or will have.", null=True)
+    paused_until = moment("Not part of the pause; null: until it is resumed.", null=True)
+    enrolled_at = moment("When the home joined.")
+    changed_at = moment("Last change, also of the pause; what `updated_since` compares with.")
 
 
 class Event(serializers.Serializer):
@@ -166,6 +168,15 @@ class OptedOut(serializers.Serializer):
     system = serializers.CharField()
     in_time = serializers.BooleanField(
         help_text="False: Carrier has it, and only the wall control can stop it."
+    )
+
+
+class OptOut(serializers.Serializer):
+    system = serializers.CharField(help_text="Serial.")
+    at = moment("When it was said.")
+    via = serializers.ChoiceField(OptOutVia.choices, help_text="By which way it reached us.")
+    in_time = serializers.BooleanField(
+        help_text="False: Carrier had it, and only the wall control could stop it."
     )
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from dr_events.models import Event
 from dr_events.queries import groups
 from dr_events.queries.groups import GroupPage
-from dr_events.queries.partner import DeliveryLine
+from dr_events.queries.partner import DeliveryLine, OptOutLine
 from dr_events.queries.tallies import Tally
 from dr_events.states import Reason
 from enrollments import queries
@@ -68,6 +68,8 @@ def enrollment(row: Enrollment) -> dict[str, Any]:
         "system": row.system.serial,
         "program": row.program.slug,
         "state": row.state,
+        "paused_from": utc(row.paused_from),
+        "paused_until": utc(row.paused_until),
         "enrolled_at": utc(row.enrolled_at),
         "changed_at": utc(row.changed_at),
     }
@@ -144,6 +146,15 @@ def delivery(row: DeliveryLine) -> dict[str, Any]:
         "confirmed_at": utc(row.confirmed_at),
         "opted_out_at": utc(row.opted_out_at),
         "read_at": utc(row.read_at),
+    }
+
+
+def opt_out(row: OptOutLine) -> dict[str, Any]:
+    return {
+        "system": row.serial,
+        "at": utc(row.at),
+        "via": row.via,
+        "in_time": row.in_time,
     }
 
 

@@ -7,4 +7,14 @@ from enrollments.states import LIVE_ENROLLMENTS
 def enrollment_for(client_id: str, serial: str) -> Enrollment | None:
     """The live enrollment of this system, if it is in a program of the client's."""
     live = Enrollment.objects.filter(system__serial=serial, state__in=sorted(LIVE_ENROLLMENTS))
-    return live.filter(program__partners__client_id=client_id).select_related("program").first()
+    mine = live.filter(program__partners__client_id=client_id)
+    loaded = mine.select_related("program", "system__grant").defer(
+        "system__grant__access_sealed", "system__grant__refresh_sealed"
+    )
+    return loaded.first()
+
+
+def has_left(program_id: int, serial: str) -> bool:
+    """Whether this system is not, or not any more, in the program."""
+    found = Enrollment.objects.filter(system__serial=serial, program_id=program_id)
+    return not found.filter(state__in=sorted(LIVE_ENROLLMENTS)).exists()

@@ -152,6 +152,7 @@ def test_answers_are_what_the_document_says(leap, summer):
         "listGroups": "programs/summer-peak/groups/",
         "readProgramLimits": "programs/summer-peak/limits/",
         "readSystemLimits": "systems/2400W000000/limits/",
+        "readSystem": "systems/2400W000000/",
     }.items():
         answer = leap.get(address)
         assert answer.status_code == 200, name
@@ -169,6 +170,7 @@ def test_answers_are_what_the_document_says(leap, summer):
     check("readRun", 200, begin.get(f"practice/runs/{run.json()['id']}/").json())
     check("listRuns", 200, begin.get("practice/runs/").json())
     check("optOut", 200, leap.post(f"{at}opt-outs/", {"system": "2401W000001"}).json())
+    check("listOptOuts", 200, leap.get(f"{at}opt-outs/").json())
     check("cancelEvent", 200, leap.post(f"{at}cancel/").json())
 
 

@@ -86,6 +86,8 @@ def test_systems_and_enrollments(leap, summer):
             "system": "2319W004823",
             "program": "summer-peak",
             "state": "WITHDRAWN",
+            "paused_from": None,
+            "paused_until": None,
             "enrolled_at": "2026-07-14T14:00:00Z",
             "changed_at": "2026-07-14T16:00:00Z",
         }
