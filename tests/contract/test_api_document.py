@@ -14,6 +14,8 @@ from referencing import Registry, Resource
 
 from base import clock
 from dr_events.models import Dispatch
+from dr_events.states import Delivery, Participation, Reason
+from enrollments.states import EnrollmentState, Ineligible
 from partners.api.openapi import document
 from partners.problems import TITLES
 from portal.api_urls import urlpatterns
@@ -103,6 +105,21 @@ def test_every_kind_of_no_is_in_the_guide():
     guide = (ROOT / "docs/partner_api.md").read_text()
     for name in TITLES:
         assert f"`/problems/{name}`" in guide, name
+
+
+@pytest.mark.parametrize("words", [Reason, Delivery, Participation, EnrollmentState, Ineligible])
+def test_the_guide_names_every_word_of_an_answer(words):
+    guide = (ROOT / "docs/partner_api.md").read_text()
+    assert [word for word in words.values if word and f"`{word}`" not in guide] == []
+
+
+def test_the_guide_names_every_way_an_event_is_outside_the_limits():
+    """By the source: what is yielded or listed there goes out as codes of ``invalid-event``."""
+    guide = (ROOT / "docs/partner_api.md").read_text()
+    told = guide.split("Codes of `invalid-event`:")[1].split("Codes of")[0]
+    source = (ROOT / "dr_events/rules/limits.py").read_text()
+    found = set(re.findall(r'code="([a-z-]+)"', source)) | {"no-group", "test-for-all", "no-terms"}
+    assert sorted(code for code in found if f"`{code}`" not in told) == []
 
 
 @pytest.mark.parametrize("name", ["planEvent", "previewEvent"])
