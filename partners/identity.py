@@ -59,6 +59,8 @@ class PartnerAuthentication(BaseAuthentication):
         if token is None or not _is_partners(token) or not _is_meant_for(token, request):
             raise AuthenticationFailed("The access token is wrong, expired or was withdrawn.")
         own = getattr(token.client, "partner", None)
+        if own and own.suspended_at:  # its tokens ended; one was being issued meanwhile
+            raise AuthenticationFailed("This client is suspended.")
         limit = own.requests_per_minute if own else None
         asking = Partner(
             token.client_id,

@@ -23,6 +23,7 @@ class PartnerClient(models.Model):
     # Said once, when it is made: a client is of the practice world or of the real one.
     is_practice = models.BooleanField(default=False, editable=False)
     requests_per_minute = models.PositiveIntegerField(null=True, help_text="Null: as for all.")
+    suspended_at = models.DateTimeField(null=True, help_text="It gets no token.")
     secret_made_at = models.DateTimeField(null=True)
     secret_used_at = models.DateTimeField(null=True)
     old_secret = models.CharField(max_length=200, blank=True)

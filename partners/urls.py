@@ -19,7 +19,7 @@ urlpatterns = [
     path("console/partners/new/", views.partner_make, name="partner_make"),
     re_path(CLIENT + "$", views.console_partner, name="console_partner"),
     re_path(
-        CLIENT + "(?P<act>grant|revoke|rotate|end-old-secret)/$",
+        CLIENT + "(?P<act>grant|revoke|rotate|end-old-secret|end-tokens|suspend|resume|allow)/$",
         views.partner_act,
         name="partner_act",
     ),

@@ -1,9 +1,11 @@
 """The console's pages about partners: clients, secrets, programs, webhooks and what was posted."""
 
+import re
 import uuid
 from collections.abc import Callable
 from typing import Any
 
+from django.conf import settings
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -17,6 +19,7 @@ from partners.models import Webhook
 from partners.operations import clients, hooks, posts
 from partners.queries import desk
 from partners.states import Happened
+from partners.who import READ, SCOPES
 from people.access import actor_of, console_page, operator_act
 
 
@@ -63,6 +66,9 @@ def _client_page(request: HttpRequest, client_id: str, more: dict[str, Any]) -> 
         "webhooks": desk.webhooks_of(client_id),
         "kinds": [kind for kind in Happened if kind != Happened.TEST],
         "overlap_hours": int(clients.OVERLAP.total_seconds() // 3600),
+        "scopes": SCOPES,
+        "read": READ,
+        "requests_for_all": settings.PARTNER_REQUESTS_PER_MINUTE,
     }
     return render(request, "partners/client.html", context | _programs(client_id) | more)
 
@@ -75,7 +81,7 @@ def _programs(client_id: str) -> dict[str, Any]:
 @operator_act
 @require_POST
 def partner_act(request: HttpRequest, client_id: str, act: str) -> HttpResponse:
-    """``grant``, ``revoke``, ``rotate``, ``end-old-secret``."""
+    """What urls.py lists: programs, secrets, tokens, suspending, scopes."""
     if desk.client(client_id) is None:
         raise Http404("There is no client with this id.")
     who: dict[str, Any] = {"client_id": client_id, "actor": actor_of(request), "now": clock.now()}
@@ -85,16 +91,31 @@ def partner_act(request: HttpRequest, client_id: str, act: str) -> HttpResponse:
             leaked = bool(request.POST.get("leaked"))
             made = clients.rotate(end_tokens=leaked, **who)
             return _no_store(_client_page(request, client_id, {"credentials": made}))
-        if act == "grant":
-            clients.grant(slugs=[slug], **who)
-        elif act == "revoke":
-            clients.revoke(slug=slug, **who)
-        else:
-            clients.end_old_secret(**who)
+        acts: dict[str, Callable[[], Any]] = {
+            "grant": lambda: clients.grant(slugs=[slug], **who),
+            "revoke": lambda: clients.revoke(slug=slug, **who),
+            "end-old-secret": lambda: clients.end_old_secret(**who),
+            "end-tokens": lambda: clients.end_tokens(**who),
+            "suspend": lambda: clients.suspend(**who),
+            "resume": lambda: clients.resume(**who),
+            "allow": lambda: clients.allow(**_allowed(request), **who),
+        }
+        acts[act]()
         messages.success(request, "Done.")
     except Refused as no:
         messages.error(request, str(no))
     return redirect("console_partner", client_id)
+
+
+def _allowed(request: HttpRequest) -> dict[str, Any]:
+    """Scopes and requests a minute of the form; empty is as for all. Raises Refused."""
+    often = request.POST.get("requests_per_minute", "").strip()
+    if often and not re.fullmatch(r"[0-9]{1,9}", often):
+        raise Refused("Write requests a minute as a whole number, or leave it empty.")
+    return {
+        "scopes": request.POST.getlist("scope"),
+        "requests_per_minute": int(often) if often else None,
+    }
 
 
 @operator_act

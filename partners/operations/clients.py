@@ -18,6 +18,7 @@ from people.operations import Actor, record
 
 # How long the old secret goes on beside a new one: time to change it on every machine.
 OVERLAP = timedelta(hours=72)
+MOST_REQUESTS = 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +158,82 @@ def end_old_secret(*, client_id: str, actor: Actor, now: datetime) -> None:
     record(actor=actor, verb="partner-end-old-secret", subject=f"client:{client_id}", now=now)
 
 
+@transaction.atomic
+def end_tokens(*, client_id: str, actor: Actor, now: datetime) -> int:
+    """Every token issued so far opens nothing any more; the secret can fetch new ones. How many."""
+    client = _client(client_id)
+    ended, _ = Token.objects.filter(client=client).delete()
+    subject = f"client:{client_id}"
+    record(actor=actor, verb="partner-end-tokens", subject=subject, now=now, tokens=ended)
+    return ended
+
+
+@transaction.atomic
+def suspend(*, client_id: str, actor: Actor, now: datetime) -> None:
+    """The client gets no token and every one it has ends, until somebody resumes it. Its webhooks
+    and events go on. Raises Refused."""
+    client = _client(client_id)
+    own, _ = PartnerClient.objects.get_or_create(client=client)
+    if own.suspended_at:
+        raise Refused("This client is suspended already.", code="wrong-state")
+    own.suspended_at = timezone.now()
+    own.save(update_fields=["suspended_at"])
+    ended, _ = Token.objects.filter(client=client).delete()
+    subject = f"client:{client_id}"
+    record(actor=actor, verb="partner-suspend", subject=subject, now=now, tokens=ended)
+
+
+@transaction.atomic
+def resume(*, client_id: str, actor: Actor, now: datetime) -> None:
+    """It gets tokens again, by the secrets it had. Raises Refused."""
+    _client(client_id)
+    mine = PartnerClient.objects.filter(client_id=client_id, suspended_at__isnull=False)
+    if not mine.update(suspended_at=None):
+        raise Refused("This client is not suspended.", code="wrong-state")
+    record(actor=actor, verb="partner-resume", subject=f"client:{client_id}", now=now)
+
+
+@transaction.atomic
+def allow(
+    *,
+    client_id: str,
+    scopes: Sequence[str],
+    requests_per_minute: int | None,
+    actor: Actor,
+    now: datetime,
+) -> None:
+    """What the client may ask for (reading always) and how often a minute; None: as for all.
+
+    Tokens that hold a scope it loses end. Raises Refused, and changes nothing.
+    """
+    if unknown := set(scopes) - set(SCOPES):
+        raise Refused(f"There is no scope {', '.join(sorted(unknown))}.", field="scope")
+    if requests_per_minute is not None and not 1 <= requests_per_minute <= MOST_REQUESTS:
+        raise Refused(
+            f"Requests a minute must lie between 1 and {MOST_REQUESTS}.",
+            field="requests_per_minute",
+        )
+    client = _client(client_id)
+    wanted = [scope for scope in SCOPES if scope == READ or scope in scopes]
+    lost = set(client.get_scopes()) - set(wanted)
+    client.set_scopes(wanted)
+    client.save(update_fields=["scopes"])
+    PartnerClient.objects.update_or_create(
+        client=client, defaults={"requests_per_minute": requests_per_minute}
+    )
+    if lost:
+        held = [one for one in Token.objects.filter(client=client) if lost & set(one.get_scopes())]
+        Token.objects.filter(pk__in=[one.pk for one in held]).delete()
+    record(
+        actor=actor,
+        verb="partner-allow",
+        subject=f"client:{client_id}",
+        now=now,
+        scopes=wanted,
+        requests_per_minute=requests_per_minute,
+    )
+
+
 def _end_old(own: PartnerClient) -> None:
     own.old_secret, own.old_secret_ends_at, own.old_secret_used_at = "", None, None
 
@@ -168,6 +245,8 @@ def check_secret(client: Client, given: str) -> bool:
     """
     real_now = timezone.now()
     own = PartnerClient.objects.filter(client_id=client.pk)
+    if own.filter(suspended_at__isnull=False).exists():
+        return False
     if check_password(given, client.secret):
         own.update(secret_used_at=real_now)
         return True

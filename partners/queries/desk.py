@@ -23,6 +23,7 @@ class ClientRow:
     name: str
     programs: tuple[str, ...]
     may_plan: bool
+    scopes: tuple[str, ...]
     own: PartnerClient | None
     last_request_at: datetime | None
     tokens: int
@@ -62,6 +63,7 @@ def _rows(only: str | None) -> list[ClientRow]:
             name=one.name,
             programs=tuple(programs[one.pk]),
             may_plan=EVENTS in one.get_scopes(),
+            scopes=tuple(one.get_scopes()),
             own=getattr(one, "partner", None),
             last_request_at=quotas.get(one.pk),
             tokens=tokens[one.pk],

@@ -1,0 +1,131 @@
+"""What an operator does to a partner's client: end its tokens, suspend it, say what it may."""
+
+from typing import Any
+
+import pytest
+from allauth.idp.oidc.models import Client, Token
+from django.test import Client as Browser
+from django.urls import reverse
+
+from base import clock
+from partners.models import PartnerClient
+from partners.operations import clients
+from partners.who import EVENTS, READ, WEBHOOKS
+from people.models import ActivityEntry
+from people.operations import Actor
+from people.states import Role
+from tests import cast
+
+pytestmark = pytest.mark.django_db
+BACKEND = "allauth.account.auth_backends.AuthenticationBackend"
+
+
+@pytest.fixture
+def made(monkeypatch: pytest.MonkeyPatch) -> clients.Credentials:
+    monkeypatch.setattr(clock, "now", lambda: cast.MORNING)
+    cast.program()
+    return clients.create(
+        name="Leap", slugs=["summer-peak"], read_only=False, actor=Actor("user:test"),
+        now=cast.MORNING,
+    )  # fmt: skip
+
+
+@pytest.fixture
+def olga(made: clients.Credentials) -> Browser:
+    browser = Browser()
+    browser.force_login(cast.operator(), BACKEND)
+    return browser
+
+
+def token(made: clients.Credentials, scope: str = READ) -> Any:
+    form = {"grant_type": "client_credentials", "scope": scope}
+    secret = {"client_id": made.client_id, "client_secret": made.secret}
+    return Browser().post("/identity/o/api/token", form | secret)
+
+
+def good(answer: Any) -> str:
+    assert answer.status_code == 200, answer.content
+    return str(answer.json()["access_token"])
+
+
+def opens(value: str) -> int:
+    return Browser().get("/api/v1/programs/", HTTP_AUTHORIZATION=f"Bearer {value}").status_code
+
+
+def act(browser: Browser, made: clients.Credentials, name: str, **fields: Any) -> str:
+    answer = browser.post(reverse("partner_act", args=[made.client_id, name]), fields, follow=True)
+    return str(answer.content.decode())
+
+
+def verbs() -> list[str]:
+    return list(ActivityEntry.objects.order_by("id").values_list("verb", flat=True))[2:]
+
+
+def test_all_tokens_end_and_the_secret_fetches_new_ones(
+    olga: Browser, made: clients.Credentials
+) -> None:
+    first = good(token(made))
+    act(olga, made, "end-tokens")
+    assert (opens(first), opens(good(token(made)))) == (401, 200)
+    assert verbs() == ["partner-end-tokens"]
+
+
+def test_a_suspended_client_gets_nothing_until_it_is_resumed(
+    olga: Browser, made: clients.Credentials
+) -> None:
+    first = good(token(made))
+    kept = Token.objects.get()
+    assert "Suspended" in act(olga, made, "suspend")
+    assert opens(first) == 401
+    kept.save(force_insert=True)  # one that was being issued meanwhile
+    assert opens(first) == 401
+    no = token(made)
+    assert (no.status_code, no.json()) == (401, {"error": "invalid_client"})
+    assert "This client is suspended already." in act(olga, made, "suspend")
+    act(olga, made, "resume")
+    assert opens(good(token(made))) == 200
+    assert "This client is not suspended." in act(olga, made, "resume")
+    assert verbs() == ["partner-suspend", "partner-resume"]
+
+
+def test_scopes_and_requests_a_minute_are_changed(olga: Browser, made: clients.Credentials) -> None:
+    reading, planning = good(token(made)), good(token(made, f"{READ} {EVENTS}"))
+    page = act(olga, made, "allow", scope=[WEBHOOKS], requests_per_minute="1200")
+    assert "1,200" in page
+    assert Client.objects.get().get_scopes() == [READ, WEBHOOKS]
+    assert PartnerClient.objects.get().requests_per_minute == 1200
+    assert (opens(reading), opens(planning)) == (200, 401)
+    assert token(made, EVENTS).json()["error"] == "invalid_scope"
+    act(olga, made, "allow", scope=[EVENTS], requests_per_minute="")
+    assert Client.objects.get().get_scopes() == [READ, EVENTS]
+    assert PartnerClient.objects.get().requests_per_minute is None
+    assert verbs() == ["partner-allow", "partner-allow"]
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"requests_per_minute": "many"}, "as a whole number"),
+        ({"requests_per_minute": "0"}, "between 1 and 100000"),
+        ({"requests_per_minute": "100001"}, "between 1 and 100000"),
+        ({"scope": ["offpeak.everything"]}, "There is no scope offpeak.everything."),
+    ],
+)
+def test_what_makes_no_sense_changes_nothing(
+    olga: Browser, made: clients.Credentials, fields: dict[str, Any], words: str
+) -> None:
+    before = Client.objects.get().get_scopes()
+    assert words in act(olga, made, "allow", **fields)
+    assert Client.objects.get().get_scopes() == before
+    assert PartnerClient.objects.get().requests_per_minute is None
+    assert verbs() == []
+
+
+@pytest.mark.parametrize("name", ["end-tokens", "suspend", "resume", "allow"])
+def test_who_may_not_operate_may_not_do_it(made: clients.Credentials, name: str) -> None:
+    browser = Browser()
+    browser.force_login(cast.operator("v@x.example", Role.VIEWER), BACKEND)
+    first = good(token(made))
+    answer = browser.post(reverse("partner_act", args=[made.client_id, name]))
+    assert answer.status_code == 403
+    assert (opens(first), verbs()) == (200, [])
