@@ -30,13 +30,14 @@ class DeliveryLine:
 
 @dataclass(frozen=True, slots=True)
 class OptOutLine:
-    """One no. ``at`` is business time."""
+    """One no. ``at`` and ``undone_at`` are business time."""
 
     id: int
     serial: str
     at: datetime
     via: OptOutVia
     in_time: bool
+    undone_at: datetime | None
 
 
 def _events(client_id: str) -> QuerySet[Event]:
@@ -117,5 +118,7 @@ def deliveries(event_id: int, *, after: int, limit: int) -> list[DeliveryLine]:
 def opt_outs(event_id: int, *, after: int, limit: int) -> list[OptOutLine]:
     """Every no to the event, in the order in which they came, after the one with this id."""
     found = OptOut.objects.filter(dispatch__event_id=event_id, id__gt=after).order_by("id")
-    rows = found.values_list("id", "dispatch__system__serial", "at", "via", "in_time")[:limit]
-    return [OptOutLine(*row[:3], OptOutVia(row[3]), row[4]) for row in rows]
+    rows = found.values_list("via", "id", "dispatch__system__serial", "at", "in_time", "undone_at")[
+        :limit
+    ]
+    return [OptOutLine(*row[1:4], OptOutVia(row[0]), *row[4:]) for row in rows]

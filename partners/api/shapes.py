@@ -178,6 +178,7 @@ class OptOut(serializers.Serializer):
     in_time = serializers.BooleanField(
         help_text="False: Carrier had it, and only the wall control could stop it."
     )
+    taken_back_at = moment("When the home said yes again; null: the no holds.", null=True)
 
 
 class Delivery(serializers.Serializer):

@@ -155,6 +155,7 @@ def opt_out(row: OptOutLine) -> dict[str, Any]:
         "at": utc(row.at),
         "via": row.via,
         "in_time": row.in_time,
+        "taken_back_at": utc(row.undone_at),
     }
 
 

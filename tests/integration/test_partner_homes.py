@@ -104,10 +104,13 @@ def test_who_said_no(leap: Caller, summer: Program) -> None:
     opt_out(dispatch_id=rows["2401W000001"].pk, via=OptOutVia.MAIL, actor=OLGA, now=NOW)
     assert leap.post(at, {"system": "2400W000000"}).json()["in_time"] is True
     first = leap.get(f"{at}?limit=1").json()
-    said = {"at": "2026-07-14T14:00:00Z", "in_time": True}
+    said = {"at": "2026-07-14T14:00:00Z", "in_time": True, "taken_back_at": None}
     assert first["items"] == [{"system": "2401W000001", "via": "MAIL"} | said]
     rest = leap.browser.get(first["next"]).json()
     assert rest == {"items": [{"system": "2400W000000", "via": "PARTNER"} | said], "next": None}
+    OptOut.objects.filter(via="MAIL").update(undone_at=NOW + HOUR)
+    undone = [one["taken_back_at"] for one in leap.get(at).json()["items"]]
+    assert undone == ["2026-07-14T15:00:00Z", None]
     assert Caller().get(at).status_code == 404
 
 
