@@ -1,41 +1,5 @@
-"""The API against whoever means harm: lists 3.1, 3.5 and 3.6 of the security plan, item by item.
-
-What is proven elsewhere is named here, so that nothing is left out and nothing is tested twice.
-
-A1   routes, methods, actors   test_access_matrix; here: a_practice_client_opens_nothing_real
-A2   foreign filters           refusals: parameters_are_as_strict, a_foreign_thing
-A3   mass assignment           here: fields_that_are_not_for_partners; drafts: a_change_is_as_strict
-A4   systems named in a plan   here: fields_that_are_not_for_partners; there is no such field
-A5   another event's rows      refusals: a_foreign_thing; limits: opt_out_for_a_home_of_the_event
-A6   signed addresses          api: pages_are_complete (a cursor is one client's at one address)
-A7   caches                    here: the_same_address_for_two_partners
-A8   rows without a tenant     worlds; no row-level security: every query begins at a grant
-A9   forged tasks              here: only_json_is_taken; partner_news takes no ids
-A10  roles in the console      console: who_may_not_change_anything; test_access_matrix
-A11  browsable API             refusals: only_json_is_offered
-A12  clients that are gone     here: a_client_that_is_gone; console: a_leak_ends_everything
-E1   production settings       script/check
-E2   content policy            contract/test_api_document: readable_without_a_script
-E3   headers on every status   here: every_answer_has_its_headers
-E4   forged requests           tokens: a_persons_session_opens_no_api
-E5   reading changes nothing   here: reading_changes_nothing
-E6   forged hosts              here: a_forged_host_is_in_no_link
-E7   strange bodies            refusals: a_body_that_is_no_event; contract/test_api_fuzz
-E8   keys for repeats          once
-E9   too many requests         limits
-E10, E11, E14                  the API reads and writes no files
-E12  stored scripts            here: what_a_partner_writes_is_text_in_the_console
-E13  our own failures          refusals: an_unexpected_failure_tells_nothing
-F1   addresses when saved      hooks_api: inner_addresses_are_refused; unit/test_rules_webhooks
-F2   names that change         hooks_api: leads_inside, turns_inside_later; webhooks: its_mind
-F3   redirects                 webhooks: a_redirect_is_not_followed
-F4   slow, endless, packed     webhooks: a_hostile_receiver, a_compressed_answer
-F5   signatures                unit/test_rules_webhooks; webhooks: both_secrets_sign
-F6   a receiver in trouble     webhooks: hours_without_an_answer, while_an_event_is_sent
-F7   another's log             hooks_api: another_clients_webhook_does_not_exist
-
-``api`` is test_partner_api, ``once`` test_partner_once and so on, all in this folder.
-"""
+"""The API against whoever means harm: what docs/security.md lists for partners and no other test
+has as its own topic."""
 
 import re
 from typing import Any
