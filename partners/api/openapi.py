@@ -1,5 +1,6 @@
 """The API describes itself: an OpenAPI 3.1 document made from the code, and a page to read it."""
 
+from copy import deepcopy
 from functools import cache
 from typing import Any
 
@@ -10,6 +11,7 @@ from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.generators import SchemaGenerator
 from drf_spectacular.openapi import AutoSchema
 
+from partners.api import words
 from partners.problems import TITLES
 from partners.who import SCOPES
 
@@ -77,18 +79,20 @@ def with_problems(result: dict[str, Any], **_: Any) -> dict[str, Any]:
             )
             for answer in operation["responses"].values():
                 answer["description"] = operation["summary"]
-            for status, words in sorted(found.items()):
-                operation["responses"][status] = _problem(words)
+            for status, sentence in sorted(found.items()):
+                operation["responses"][status] = _problem(sentence)
     shapes = result["components"]["schemas"]
     for name in _CLOSED:
         shapes[name]["additionalProperties"] = False
-    shapes |= {"Wrong": _WRONG, "Problem": _PROBLEM}
+    # Copies: what follows writes words into them.
+    shapes |= deepcopy({"Wrong": _WRONG, "Problem": _PROBLEM})
+    words.say(result)
     return result
 
 
-def _problem(words: str) -> dict[str, Any]:
+def _problem(sentence: str) -> dict[str, Any]:
     shape = {"$ref": "#/components/schemas/Problem"}
-    return {"description": words, "content": {"application/problem+json": {"schema": shape}}}
+    return {"description": sentence, "content": {"application/problem+json": {"schema": shape}}}
 
 
 _WRONG = {

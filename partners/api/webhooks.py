@@ -145,6 +145,7 @@ class OneWebhook(Hooks, desk.PartnerView):
         summary="Another address, or other news",
         tags=["Webhooks"],
         request=HookBody,
+        examples=[OpenApiExample("All news", request_only=True, value={"kinds": []})],
         parameters=[shapes.IF_MATCH],
         responses=hook_shapes.Webhook,
     )

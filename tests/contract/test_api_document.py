@@ -16,6 +16,7 @@ from base import clock
 from dr_events.models import Dispatch
 from dr_events.states import Delivery, Participation, Reason
 from enrollments.states import EnrollmentState, Ineligible
+from partners import posting
 from partners.api.openapi import document
 from partners.problems import TITLES
 from portal.api_urls import urlpatterns
@@ -122,16 +123,55 @@ def test_the_guide_names_every_way_an_event_is_outside_the_limits():
     assert sorted(code for code in found if f"`{code}`" not in told) == []
 
 
-@pytest.mark.parametrize("name", ["planEvent", "previewEvent"])
-def test_examples_work(leap, summer, name):
-    cast.enrolled(summer)
-    operation = operations()[name]
-    (address,) = [at for at, methods in spec()["paths"].items() if operation in methods.values()]
-    examples = operation["requestBody"]["content"]["application/json"]["examples"]
-    assert examples
-    for example in examples.values():
-        answer = leap.post(address.removeprefix("/api/v1/"), example["value"])
-        assert answer.status_code in (200, 201)
+def test_every_field_and_parameter_is_described():
+    fields = {
+        f"{shape}.{name}": field
+        for shape, told in spec()["components"]["schemas"].items()
+        for name, field in told.get("properties", {}).items()
+    }
+    given = {
+        f"{name}?{one['name']}": one
+        for name, operation in operations().items()
+        for one in operation.get("parameters", ())
+    }
+    assert [name for name, one in (fields | given).items() if not one.get("description")] == []
+
+
+WITH_A_BODY = {
+    name: operation["requestBody"]["content"]["application/json"].get("examples", {})
+    for name, operation in operations().items()
+    if "requestBody" in operation
+}
+
+
+def method_and_address(name: str) -> tuple[str, str]:
+    (found,) = [
+        (method.upper(), at)
+        for at, methods in spec()["paths"].items()
+        for method, operation in methods.items()
+        if operation["operationId"] == name
+    ]
+    return found[0], found[1].removeprefix("/api/v1/")
+
+
+@pytest.mark.parametrize("name", WITH_A_BODY)
+def test_examples_work(leap, summer, name, monkeypatch):
+    cast.enrolled(summer, "2319W004821")
+    monkeypatch.setattr(posting, "check_address", lambda url: None)
+    who = Caller(practice=True) if name == "beginRun" else leap
+    method, address = method_and_address(name)
+    headers, at = {}, address
+    if "{event_id}" in address:
+        event = leap.post("events/", wanted(draft=name == "changeDraft"))
+        at = address.replace("{event_id}", event.json()["id"])
+        headers = {"HTTP_IF_MATCH": event["ETag"]} if name == "changeDraft" else {}
+    if "{hook_id}" in address:
+        hook = leap.post("webhooks/", {"url": "https://hooks.partner.example/in"}).json()
+        at = address.replace("{hook_id}", hook["webhook"]["id"])
+    assert WITH_A_BODY[name]
+    for example in WITH_A_BODY[name].values():
+        answer = who.send(method, at, example["value"], **headers)
+        assert answer.status_code in (200, 201), answer.content
         check(name, answer.status_code, answer.json())
 
 

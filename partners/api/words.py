@@ -1,0 +1,113 @@
+"""What a field of the OpenAPI document is, where its serializer does not say it itself: most names
+mean the same wherever they stand."""
+
+from typing import Any
+
+EVERYWHERE = {
+    "accepted": "Homes Carrier has it for, confirmed ones included.",
+    "accepted_at": "When Carrier answered 200.",
+    "at": "The moment that is meant.",
+    "begins_at": "First moment of the period.",
+    "brand": "Of the equipment.",
+    "cancelled_at": "Null until it is cancelled.",
+    "capacity_kbtu": "Thousand BTU per hour; null when not known.",
+    "code": "For programs; stable.",
+    "completed_at": "Null until it is completed.",
+    "confirmed": "Homes it was seen for in Carrier's list.",
+    "confirmed_at": "When it was first seen in Carrier's list.",
+    "control_percent": "This share gets no event and serves for comparison.",
+    "cool_f": "°F, with the response `absolute`: cool to it.",
+    "created_at": "When it was made.",
+    "cursor": "As it stands in `next`.",
+    "delivery": "Did the request get there? See the guide.",
+    "detail": "For people; sentences may change.",
+    "dr_enabled": "Demand response is on at the wall control; null when Carrier does not say.",
+    "ends_at": "First moment after it.",
+    "enrollment": "State of its enrollment.",
+    "errors": "Each input that is wrong.",
+    "event": "The event.",
+    "event_id": "Id of the event.",
+    "failed": "Homes it did not reach; expired ones count.",
+    "field": "Which input; `postal_codes.2` is the third of a list.",
+    "heat_f": "°F, with the response `absolute`: heat to it.",
+    "hook_id": "Id of the webhook.",
+    "http_status": "The last answer's; null before there is one.",
+    "id": "For its addresses.",
+    "is_online": "Carrier reached it when last read.",
+    "is_over": "Nothing more happens in it.",
+    "is_test": "Carrier is told that it is a test.",
+    "items": "In their order.",
+    "key_id": "Names the secret in Offpeak-Signature.",
+    "kind": "What the mail was about.",
+    "last_try_at": "Real time; null before the first try.",
+    "left": "Events a home may still get in it.",
+    "left_out": "Homes that are left out, counted by reason.",
+    "limit": "Rows on a page.",
+    "made_at": "Real time.",
+    "max_cool_f": "°F; highest `cool_f`.",
+    "max_event_minutes": "Longest event.",
+    "max_offset_f": "°F; largest `offset_f`.",
+    "max_per_season": "Of each home.",
+    "max_per_week": "Of each home.",
+    "min_heat_f": "°F; lowest `heat_f`.",
+    "min_rest_minutes": "Between two events of a home.",
+    "min_useful_minutes": "Shortest event; with less of it left nothing is sent any more.",
+    "model": "Of the equipment.",
+    "name": "As people read it.",
+    "note": "Shown at the wall control.",
+    "offset_f": "°F, with the response `offset`: the setpoint moves by it.",
+    "online": "Of these homes, online.",
+    "open": "Planned, sending or unsure.",
+    "opted_out": "Homes that said no before or during the event.",
+    "opted_out_at": "When the home said no.",
+    "outdoor_type": "Kind of the outdoor unit.",
+    "participating": "Homes taking part now, or seen taking part.",
+    "participation": "What did the home do? See the guide.",
+    "paused_at": "Real time; null while active.",
+    "people": "How many.",
+    "period": "Day, week or season, local to the program.",
+    "postal_codes": "Only homes with these; empty is all.",
+    "program": "Slug.",
+    "randomize_start_s": "Seconds over which starts are spread.",
+    "read_at": "Last looked at.",
+    "reason": "Why a home is left out; null if it is not.",
+    "response": "How the homes answer the event.",
+    "reward": "As homeowners read it.",
+    "run_id": "Id of the run.",
+    "said_no_late": "Homes that said no after the request had left.",
+    "scenario": "What is played; see the guide.",
+    "scheduled_at": "Null until it is scheduled.",
+    "sent_back_reason": "Why the second person sent it back; empty if nobody did.",
+    "sequence": "Of two about the same thing the larger one is the later.",
+    "serial": "Of the wall control.",
+    "slug": "Names the program in addresses and filters.",
+    "starts_at": "First moment of it.",
+    "state": "See the guide.",
+    "status": "The HTTP status.",
+    "summary": "As homeowners read it.",
+    "system": "Serial.",
+    "systems": "How many.",
+    "targeted": "Homes that were to get it.",
+    "title": "The problem in a few words; may change.",
+    "tries": "How often it was posted.",
+    "trouble": "What was wrong with the last try; empty if nothing.",
+    "type": "What it is; stable.",
+    "unsure": "Homes whose answer was lost; looked up before anything else happens.",
+    "url": "Where it is posted to.",
+    "used": "Events of it so far.",
+    "webhook": "As it is now.",
+}
+
+
+def say(document: dict[str, Any]) -> None:
+    """Give every field and parameter without words the ones of its name."""
+    for shape in document["components"]["schemas"].values():
+        for name, field in shape.get("properties", {}).items():
+            if not field.get("description") and name in EVERYWHERE:
+                field["description"] = EVERYWHERE[name]
+    for methods in document["paths"].values():
+        for operation in methods.values():
+            for parameter in operation.get("parameters", ()):
+                words = EVERYWHERE.get(parameter["name"])
+                if words and not parameter.get("description"):
+                    parameter["description"] = words
