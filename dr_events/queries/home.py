@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 from django.db.models import QuerySet
 
 from dr_events.models import Dispatch
+from dr_events.queries.earned import Earned, earned
 from dr_events.queries.home_event import AT_CARRIER, HomeEvent, event_of, my_event, rows_of
 from dr_events.rules.limits import season
 from dr_events.states import Delivery
@@ -34,6 +35,7 @@ class HomeSystem:
     zone: str
     used: int
     cap: int
+    earned: Earned | None  # None where the program has no rule
     now: datetime
     replacement: Replacement | None
     asks: bool  # the program asks questions
@@ -156,6 +158,10 @@ def _enrolled(user: User, cards: Sequence[SystemCard], now: datetime) -> tuple[H
         if homes.questions_of(program)
     }
     asked = homes.open_replacements(list(live))
+    credits = {
+        key: earned(program, [e.system_id for e in live.values() if e.program_id == key], now=now)
+        for key, program in programs.items()
+    }
     found = []
     for card in cards:
         enrollment = live.get(card.enrollment_id or 0)
@@ -170,6 +176,7 @@ def _enrolled(user: User, cards: Sequence[SystemCard], now: datetime) -> tuple[H
                 zone=program.time_zone,
                 used=used[program.pk, card.id],
                 cap=program.max_per_season,
+                earned=credits[program.pk].get(card.id),
                 now=now,
                 replacement=asked.get(enrollment.pk),
                 asks=program.pk in asking,

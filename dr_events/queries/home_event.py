@@ -8,6 +8,7 @@ from decimal import Decimal
 from django.db.models import Q, QuerySet
 
 from dr_events.models import Dispatch
+from dr_events.rules.limits import words
 from dr_events.states import (
     FAILURES,
     OPTED_OUT,
@@ -99,6 +100,17 @@ class HomeEvent:
             return False
         waits = self.delivery == Delivery.PLANNED or self.is_out_of_hand
         return waits and not self.said_no and not self.is_over and not self.called_off
+
+    @property
+    def took_part_for(self) -> str:
+        """How long, in words, as the season counts it (queries.seasons): the whole event, or until
+        somebody pressed Override. Empty when it did not."""
+        if self.participation == Participation.COMPLETED:
+            return words(self.ends_at - self.starts_at)
+        if self.participation == Participation.OPTED_OUT_DURING and self.opted_out_at:
+            until = min(max(self.opted_out_at, self.starts_at), self.ends_at)
+            return words(until - self.starts_at)
+        return ""
 
     @property
     def may_opt_in(self) -> bool:

@@ -137,7 +137,7 @@ def test_the_control_group_is_not_told_ahead(browser: Client, event: Event) -> N
     [
         (
             {"delivery": Delivery.CONFIRMED, "participation": Participation.COMPLETED},
-            "Your home took part.",
+            "Your home took part, counted as 2 h.",
         ),
         (
             {"delivery": Delivery.CONFIRMED, "participation": Participation.UNREACHABLE},

@@ -118,7 +118,7 @@ def complete(event: Event, **fields: Any) -> None:
     [
         (
             {"delivery": Delivery.CONFIRMED, "participation": Participation.COMPLETED},
-            "Your home took part.",
+            "Your home took part, counted as 2 h.",
         ),
         (
             {"delivery": Delivery.CONFIRMED, "participation": Participation.OPTED_OUT_DURING},

@@ -1,0 +1,94 @@
+"""What a homeowner reads of the season: what the home took part in, and what it earned."""
+
+from datetime import datetime, timedelta
+
+import pytest
+from django.test import Client
+
+from base import clock
+from dr_events.models import Credit, Dispatch, Event
+from dr_events.states import Delivery, EventState, Participation
+from enrollments.models import Enrollment, Program
+from tests import cast
+
+pytestmark = pytest.mark.django_db
+SERIAL = "2319W004821"
+
+
+@pytest.fixture(autouse=True)
+def evening(monkeypatch: pytest.MonkeyPatch) -> datetime:
+    now = cast.MORNING + timedelta(days=2)
+    monkeypatch.setattr(clock, "now", lambda: now)
+    return now
+
+
+def over(program: Program, day: int, became: Participation, stopped_after: int = 0) -> Event:
+    later = timedelta(days=day)
+    event = cast.scheduled(
+        program,
+        now=cast.MORNING + later,
+        starts_at=cast.MORNING + later + timedelta(hours=6),
+        ends_at=cast.MORNING + later + timedelta(hours=8),
+    )
+    stopped = event.starts_at + timedelta(minutes=stopped_after) if stopped_after else None
+    Dispatch.objects.filter(event=event).update(
+        delivery=Delivery.CONFIRMED, participation=became, opted_out_at=stopped
+    )
+    Event.objects.filter(id=event.pk).update(state=EventState.COMPLETED, completed_at=event.ends_at)
+    return event
+
+
+@pytest.fixture
+def home(client: Client) -> Client:
+    """One event taken part in, one stopped after 45 of 120 minutes."""
+    program = cast.program()
+    cast.enrolled(program, "1000W000001")  # another home, with a lower number
+    cast.enrolled(program, SERIAL)
+    over(program, 0, Participation.COMPLETED)
+    over(program, 1, Participation.OPTED_OUT_DURING, stopped_after=45)
+    client.force_login(Enrollment.objects.get(system__serial=SERIAL).user)
+    return client
+
+
+def page(home: Client) -> str:
+    return " ".join(home.get("/home/").content.decode().split())
+
+
+def rule(basis: str) -> None:
+    Credit.objects.create(
+        program=Program.objects.get(), basis=basis, threshold=65, season_cents=2000,
+        event_cents=150,
+    )  # fmt: skip
+
+
+def test_counted_in_events(home: Client) -> None:
+    rule("EVENTS")
+    text = page(home)
+    assert "1 of 2 events (50 %)" in text
+    assert '<span class="numbers">$1.50</span>; $20.00 for the season with at least 65 %' in text
+    assert "; $1.50 for each event" in text
+
+
+def test_counted_in_hours(home: Client) -> None:
+    rule("HOURS")
+    text = page(home)
+    assert "2.8 of 4.0 hours (69 %)" in text
+    assert '<span class="numbers">$21.50</span>' in text
+
+
+def test_without_a_rule_nothing_is_promised(home: Client) -> None:
+    assert "Credit so far" not in page(home)
+
+
+def test_a_home_that_was_not_asked_yet(client: Client) -> None:
+    program = cast.program()
+    system = cast.enrolled(program, SERIAL)
+    rule("EVENTS")
+    client.force_login(system.grant.user)
+    assert "not asked yet" in page(client)
+
+
+def test_past_events_say_how_long(home: Client) -> None:
+    text = page(home)
+    assert "Your home took part, counted as 2 h" in text
+    assert "Counted as taking part: 45 min." in text
