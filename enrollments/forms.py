@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 from django import forms
 from django.http import QueryDict
 
+from base.typed import describe
 from enrollments.models import Question
 from enrollments.operations import Choice, Wording
 from people.forms import RefusableForm
@@ -205,9 +206,7 @@ class QuestionForm(RefusableForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        for name, field in self.fields.items():
-            hint = f" hint-{name}" if field.help_text else ""
-            field.widget.attrs["aria-describedby"] = f"error-{name}{hint}"
+        describe(self)
 
     def wording(self) -> Wording:
         """Only after ``is_valid``."""

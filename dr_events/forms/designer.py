@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 from django import forms
 
 from base.refusal import Refused
+from base.typed import describe, listed
 from dr_events import operations
 from dr_events.queries import groups
 from dr_events.rules import limits as rules
@@ -117,10 +118,7 @@ class EventForm(forms.Form):
         self.fields["groups"].choices = [(one.pk, one.name) for one in offered]  # type: ignore[attr-defined]
         # True when a typed time exists twice: the page then shows the choice.
         self.asks_fold = False
-        for name, field in self.fields.items():
-            # The slot of a field's errors is always on the page: the live preview fills it.
-            hint = f" hint-{name}" if field.help_text else ""
-            field.widget.attrs["aria-describedby"] = f"error-{name}{hint}"
+        describe(self)
 
     @property
     def chosen(self) -> Program | None:
@@ -132,8 +130,7 @@ class EventForm(forms.Form):
         return self.cleaned_data["response"] or Response.CUSTOMER.value
 
     def clean_postal_codes(self) -> tuple[str, ...]:
-        codes = self.cleaned_data["postal_codes"].replace(";", ",").split(",")
-        return tuple(dict.fromkeys(code.strip() for code in codes if code.strip()))
+        return tuple(listed(self.cleaned_data["postal_codes"]))
 
     def clean(self) -> dict[str, Any]:
         values = super().clean() or {}

@@ -5,6 +5,7 @@ from typing import Any
 
 from django import forms
 
+from base.typed import describe, listed
 from enrollments.models import RULE_FIELDS
 
 
@@ -18,8 +19,7 @@ class Words(forms.CharField):
         return ", ".join(value) if isinstance(value, list | tuple) else value
 
     def to_python(self, value: Any) -> list[str]:  # type: ignore[override]
-        words = (value or "").replace(";", ",").split(",")
-        return list(dict.fromkeys(word.strip()[:60] for word in words if word.strip()))
+        return list(dict.fromkeys(word[:60] for word in listed(value or "")))
 
 
 class GroupForm(forms.Form):
@@ -74,10 +74,3 @@ class MembersForm(forms.Form):
 
     def clean_serials(self) -> list[str]:
         return self.cleaned_data["serials"].replace(",", " ").upper().split()
-
-
-def describe(form: forms.Form) -> None:
-    """Point each control at its errors and its hint."""
-    for name, field in form.fields.items():
-        hint = f" hint-{name}" if field.help_text else ""
-        field.widget.attrs["aria-describedby"] = f"error-{name}{hint}"

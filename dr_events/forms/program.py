@@ -8,6 +8,7 @@ from zoneinfo import available_timezones
 
 from django import forms
 
+from base.typed import describe
 from dr_events import operations
 from dr_events.rules.credit import Basis, Credit
 from enrollments.models import Program, weekdays
@@ -98,9 +99,7 @@ class ProgramForm(forms.ModelForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        for name, field in self.fields.items():
-            hint = f" hint-{name}" if field.help_text else ""
-            field.widget.attrs["aria-describedby"] = f"error-{name}{hint}"
+        describe(self)
 
     def clean_time_zone(self) -> str:
         name = str(self.cleaned_data["time_zone"])
@@ -158,8 +157,7 @@ class CreditForm(forms.Form):
             "event": Decimal(known.event_cents) / 100,
         }
         super().__init__(*args, **{"initial": first} | kwargs)
-        for name, field in self.fields.items():
-            field.widget.attrs["aria-describedby"] = f"error-{name}"
+        describe(self)
 
     def credit(self) -> Credit:
         """Only after ``is_valid``."""

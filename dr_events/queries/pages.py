@@ -14,7 +14,7 @@ from dr_events.models import Dispatch, Event
 from dr_events.queries.names import names
 from dr_events.queries.tallies import Tally, restored, tallies, tally
 from dr_events.rules.limits import words
-from dr_events.states import EventState, Participation, Response
+from dr_events.states import EventState, Response
 
 __all__ = ["EventPage", "Phase", "Tally", "tallies", "tally"]
 
@@ -126,15 +126,15 @@ class EventPage:
 
     @property
     def opted_out_before(self) -> int:
-        return self.tally.participation.get(Participation.OPTED_OUT_BEFORE, 0)
+        return self.tally.opted_out_before
 
     @property
     def opted_out_during(self) -> int:
-        return self.tally.participation.get(Participation.OPTED_OUT_DURING, 0)
+        return self.tally.opted_out_during
 
     @property
     def unreachable(self) -> int:
-        return self.tally.participation.get(Participation.UNREACHABLE, 0)
+        return self.tally.unreachable
 
     @property
     def time_left_s(self) -> float | None:

@@ -11,7 +11,6 @@ from base.choices import ColoredChoices
 from dr_events.models import Event
 from dr_events.queries import groups, tallies
 from dr_events.queries.tallies import Tally
-from dr_events.states import Participation
 
 # So many parts are shown, the largest first; the others together are one more line.
 PARTS = 20
@@ -34,18 +33,6 @@ class Part:
 
     name: str
     tally: Tally
-
-    @property
-    def opted_out_before(self) -> int:
-        return self.tally.participation.get(Participation.OPTED_OUT_BEFORE, 0)
-
-    @property
-    def opted_out_during(self) -> int:
-        return self.tally.participation.get(Participation.OPTED_OUT_DURING, 0)
-
-    @property
-    def unreachable(self) -> int:
-        return self.tally.participation.get(Participation.UNREACHABLE, 0)
 
     @property
     def took_part_percent(self) -> float | None:

@@ -111,6 +111,18 @@ class Tally:
         return sum(self.participation.get(state, 0) for state in OPTED_OUT)
 
     @property
+    def opted_out_before(self) -> int:
+        return self.participation.get(Participation.OPTED_OUT_BEFORE, 0)
+
+    @property
+    def opted_out_during(self) -> int:
+        return self.participation.get(Participation.OPTED_OUT_DURING, 0)
+
+    @property
+    def unreachable(self) -> int:
+        return self.participation.get(Participation.UNREACHABLE, 0)
+
+    @property
     def opted_out_percent(self) -> float | None:
         return 100 * self.opted_out / self.targeted if self.targeted else None
 

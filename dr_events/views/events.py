@@ -14,15 +14,12 @@ from django_htmx.http import HttpResponseStopPolling
 from base import clock
 from base.refusal import Refused
 from base.spreadsheet import csv_response
+from base.typed import number
 from dr_events import dispatch, operations
 from dr_events.queries import candidates, charts, export, groups, holds, pages
 from dr_events.states import EventState, OptOutVia
 from people.access import actor_of, approver_act, console_page, operator_act
 from people.operations import Actor, record
-
-
-def number(text: str) -> int:
-    return int(text) if text.isdecimal() and len(text) < 18 else 0
 
 
 def _page(event_id: int) -> pages.EventPage:

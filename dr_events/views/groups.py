@@ -10,10 +10,10 @@ from django.views.decorators.http import require_POST
 
 from base import clock
 from base.refusal import Refused
+from base.typed import number
 from dr_events.forms import GroupForm, MembersForm
 from dr_events.queries import groups as query
 from dr_events.queries import programs
-from dr_events.views.events import number
 from enrollments import operations
 from enrollments.models import RULE_FIELDS, Group
 from people.access import actor_of, console_page, me, operator_act

@@ -7,6 +7,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from base import clock
 from base.refusal import Refused
+from base.typed import number
 from dr_events.queries import notice_log
 from dr_events.queries import notices as queries
 from enrollments import operations as outbox
@@ -58,7 +59,7 @@ def console_notices(request: HttpRequest) -> HttpResponse:
         kind=asked.get("kind", ""),
         state=asked.get("state", ""),
         text=text,
-        before=int(before) if before.isdecimal() and len(before) < 18 else 0,
+        before=number(before),
     )
     context = {
         "notices": [(one, NoticeKind(one.kind), NoticeState(one.state)) for one in notices],

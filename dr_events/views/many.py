@@ -13,8 +13,8 @@ from django.views.decorators.http import require_POST
 
 from base import clock
 from base.refusal import Refused
+from base.typed import number
 from dr_events.queries import groups, systems
-from dr_events.views.events import number
 from dr_events.views.systems import wanted_of
 from enrollments import operations as enrolling
 from enrollments import vendor_session

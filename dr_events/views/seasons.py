@@ -10,11 +10,11 @@ from django.shortcuts import redirect, render
 from base import clock
 from base.refusal import Refused
 from base.spreadsheet import csv_response
+from base.typed import number
 from dr_events import operations
 from dr_events.forms import CreditForm
 from dr_events.queries import programs
 from dr_events.queries import seasons as query
-from dr_events.views.events import number
 from people.access import actor_of, console_page, me, service_act
 from people.operations import record
 

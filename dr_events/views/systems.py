@@ -13,10 +13,10 @@ from django.views.decorators.http import require_POST
 from base import clock
 from base.refusal import Refused
 from base.spreadsheet import csv_response
+from base.typed import number
 from dr_events.queries import charts, groups, programs
 from dr_events.queries import one_system as page_query
 from dr_events.queries import systems as query
-from dr_events.views.events import number
 from enrollments.asking import window
 from enrollments.asking.documents import BY_KEY, DOCUMENTS, Document
 from enrollments.forms import ServicePauseForm

@@ -12,6 +12,7 @@ from django.views.decorators.http import require_http_methods
 
 from base import clock
 from base.refusal import Refused
+from base.typed import number
 from enrollments import operations
 from enrollments.forms import DecisionForm
 from enrollments.queries import applications as query
@@ -45,14 +46,13 @@ def _page(
         "form": form,
     }
     if me(request).may_serve:
-        after = request.GET.get("after", "")
-        number = int(after) if after.isdecimal() and len(after) < 18 else 0
-        rows, further = query.find(**asked, after=number)
+        after = number(request.GET.get("after", ""))
+        rows, further = query.find(**asked, after=after)
         context |= {
             "rows": rows,
             "to_decide": any(row.is_to_decide for row in rows),
             "further": further,
-            "is_first_page": not number,
+            "is_first_page": not after,
             "asked": asked,
             "query": urlencode(asked | {"since": "" if recent else "all"}),
             "is_filtered": any(asked.values()),

@@ -11,6 +11,7 @@ from django.views.decorators.http import require_safe
 
 from base import clock
 from base.spreadsheet import csv_response
+from base.typed import number
 from people.access import actor_of, service_act
 from people.forms import AuditForm
 from people.operations import record
@@ -33,16 +34,15 @@ HEADER = (
 @require_safe
 def audit(request: HttpRequest) -> HttpResponse:
     form = _form(request)
-    before = request.GET.get("before", "")
-    number = int(before) if before.isdecimal() and len(before) < 18 else 0
-    lines, further = query.find(_wanted(form), before=number)
+    before = number(request.GET.get("before", ""))
+    lines, further = query.find(_wanted(form), before=before)
     asked = request.GET.copy()
     asked.pop("before", None)
     context = {
         "form": form,
         "lines": lines,
         "further": further,
-        "is_first_page": not number,
+        "is_first_page": not before,
         "is_filtered": any(asked.values()),
         "asked": asked.urlencode(),
         "head": query.head(),

@@ -58,8 +58,8 @@ def figures(event: Event, by: By) -> dict[str, tuple[int, ...]]:
     """Targeted, took part, said no before, during, unreachable, failed."""
     return {
         part.name: (
-            part.tally.targeted, part.tally.participating, part.opted_out_before,
-            part.opted_out_during, part.unreachable, part.tally.failed,
+            part.tally.targeted, part.tally.participating, part.tally.opted_out_before,
+            part.tally.opted_out_during, part.tally.unreachable, part.tally.failed,
         )
         for part in breakdown(event, by, is_final=False)
     }  # fmt: skip
