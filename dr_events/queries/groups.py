@@ -3,13 +3,19 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from hashlib import sha256
 from zoneinfo import ZoneInfo
 
+from django.core.cache import cache
 from django.db import connection
 from django.db.models.expressions import RawSQL
 
+from dr_events.queries.members import members
 from enrollments.models import RULE_FIELDS, Enrollment, Group, Membership, Program
 from enrollments.states import LIVE_ENROLLMENTS
+
+# So long the sizes of a program's groups are kept.
+KEPT_S = 300
 
 # The systems of ``groups`` (ids) on ``day``: by rule, and by hand.
 BY_RULE = """
@@ -38,21 +44,14 @@ BY_HAND = """
       AND m.since <= %(day)s AND (m.until IS NULL OR m.until >= %(day)s)
 """
 MEMBERS = f"{BY_RULE} UNION {BY_HAND}"
-# The same with each group's name; a system in two of them is there twice.
-MEMBERS_OF = MEMBERS.replace(" AS system_id FROM", " AS system_id, g.name FROM").replace(
-    "SELECT m.system_id FROM", "SELECT m.system_id, g.name FROM"
-)
-
-
 _RULE_NAMES = dict(
     zip(RULE_FIELDS, ("postal code", "feeder", "substation", "outdoor unit"), strict=True)
 )
 
 
-def member_ids(group_id: int, day: date) -> RawSQL:
+def member_ids(group: Group, day: date) -> RawSQL:
     """The systems of a group on a day, for ``id__in``."""
-    sql = MEMBERS.replace("%(groups)s", "%s").replace("%(day)s", "%s")
-    return RawSQL(sql, ([group_id], [group_id], day, day))  # noqa: S611 - constants and parameters
+    return members([group], day).ids()
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,42 +94,44 @@ def named(group_id: int) -> Group | None:
 
 
 def pages(program: Program, *, now: datetime) -> list[GroupPage]:
-    """All groups that are offered, each with its size today."""
-    found = offered(program)
-    sizes = _sizes([group.pk for group in found], today_in(program, now))
-    return [GroupPage(group, *sizes[group.pk], (), 0) for group in found]
+    """All groups that are offered, each with its size today, counted at most KEPT_S ago; a change
+    of a group is seen at once, a home that joins or leaves later."""
+    found, day = offered(program), today_in(program, now)
+    versions = "-".join(f"{group.pk}.{group.version}" for group in found)
+    key = f"group-sizes:{day}:{sha256(versions.encode()).hexdigest()}"
+    sizes = cache.get(key)
+    if sizes is None:
+        sizes = _sizes(found, day)
+        cache.set(key, sizes, KEPT_S)
+    return [GroupPage(group, *sizes.get(group.pk, _NOBODY), (), 0) for group in found]
 
 
-# Each member with its group: what MEMBERS counts, group by group.
-_RULE_OF = BY_RULE.replace(" AS system_id FROM", " AS system_id, g.id AS group_id FROM")
-_HAND_OF = BY_HAND.replace("SELECT m.system_id FROM", "SELECT m.system_id, g.id AS group_id FROM")
-_SIZES = f"""
-WITH by_rule AS ({_RULE_OF}), by_hand AS ({_HAND_OF}), members AS (
-    SELECT * FROM by_rule UNION SELECT * FROM by_hand
-)
-SELECT g.id, coalesce(r.homes, 0), coalesce(h.homes, 0), coalesce(m.homes, 0)
-FROM unnest(%(groups)s::bigint[]) AS g(id)
-LEFT JOIN (SELECT group_id, count(*) AS homes FROM by_rule GROUP BY 1) r ON r.group_id = g.id
-LEFT JOIN (SELECT group_id, count(*) AS homes FROM by_hand GROUP BY 1) h ON h.group_id = g.id
-LEFT JOIN (SELECT group_id, count(*) AS homes FROM members GROUP BY 1) m ON m.group_id = g.id
-"""  # noqa: S608 - constants; every value is a parameter
+_SIZES = """
+SELECT group_id, count(DISTINCT system_id) FILTER (WHERE NOT by_hand),
+    count(*) FILTER (WHERE by_hand), count(DISTINCT system_id)
+FROM ({members}) AS m GROUP BY 1
+"""
+_NOBODY = (0, 0, 0)
 
 
-def _sizes(group_ids: Sequence[int], day: date) -> dict[int, tuple[int, int, int]]:
-    """Systems by rule, by hand and altogether, by group."""
+def _sizes(found: Sequence[Group], day: date) -> dict[int, tuple[int, int, int]]:
+    """Systems by rule, by hand and altogether, by group; groups without any are not there."""
+    if not found:
+        return {}
+    rows = members(found, day)
     with connection.cursor() as cursor:
-        cursor.execute(_SIZES, {"groups": list(group_ids), "day": day})
+        cursor.execute(_SIZES.format(members=rows.text), rows.values)
         return {group_id: (rule, hand, both) for group_id, rule, hand, both in cursor.fetchall()}
 
 
 def page(group: Group, *, now: datetime, after: int = 0, limit: int = 50) -> GroupPage:
     """A group today; members by hand by system id, ``limit`` above ``after``. ``further``: the id
     to go on after, 0 on the last page."""
-    sizes = _sizes([group.pk], today_in(group.program, now))
+    sizes = _sizes([group], today_in(group.program, now))
     mine = Membership.objects.filter(group=group, system_id__gt=after)
     rows = list(mine.select_related("system").order_by("system_id")[: limit + 1])
     further = rows[limit - 1].system_id if len(rows) > limit else 0
-    return GroupPage(group, *sizes[group.pk], tuple(rows[:limit]), further)
+    return GroupPage(group, *sizes.get(group.pk, _NOBODY), tuple(rows[:limit]), further)
 
 
 def outdoor_types(program: Program) -> list[str]:

@@ -10,6 +10,7 @@ from django.db import connection
 from base.choices import ColoredChoices
 from dr_events.models import Event
 from dr_events.queries import groups, tallies
+from dr_events.queries.members import members
 from dr_events.queries.tallies import Tally
 
 # So many parts are shown, the largest first; the others together are one more line.
@@ -51,7 +52,8 @@ WHERE d.event_id = %(event)s
 GROUP BY 1, 2, 3, 4, 6, 7
 """
 # A home may be in several groups, and then counts in each.
-_IN_GROUPS = f"JOIN ({groups.MEMBERS_OF}) AS m ON m.system_id = d.system_id"
+_IN_GROUPS = """JOIN (SELECT DISTINCT system_id, group_id FROM ({members}) AS every) AS m
+    ON m.system_id = d.system_id"""
 
 
 def breakdown(event: Event, by: By, *, is_final: bool) -> list[Part]:
@@ -66,17 +68,19 @@ def breakdown(event: Event, by: By, *, is_final: bool) -> list[Part]:
 
 
 def _parts(event: Event, by: By) -> list[Part]:
-    column, joined = _COLUMN.get(by, "m.name"), _IN_GROUPS if by is By.GROUP else ""
+    column, joined = _COLUMN.get(by, "m.group_id"), ""
     values: dict[str, Any] = {"event": event.pk}
+    names: dict[Any, str] = {}
     if by is By.GROUP:
         offered = groups.offered(event.program)
-        day = groups.today_in(event.program, event.starts_at)
-        values |= {"groups": [one.pk for one in offered], "day": day}
+        names = {group.pk: group.name for group in offered}
+        inside = members(offered, groups.today_in(event.program, event.starts_at))
+        joined, values = _IN_GROUPS.format(members=inside.text), values | inside.values
     counted: dict[str, list[tuple[Any, ...]]] = defaultdict(list)
     with connection.cursor() as cursor:
         cursor.execute(_COUNTS.format(key=column, joined=joined), values)
-        for name, *row in cursor.fetchall():
-            counted[name].append(tuple(row))
+        for key, *row in cursor.fetchall():
+            counted[names.get(key, key)].append(tuple(row))
     parts = [Part(name, tallies.of(rows)) for name, rows in counted.items()]
     parts = sorted((part for part in parts if part.tally.targeted), key=_largest_first)
     if by is By.GROUP or len(parts) <= PARTS:

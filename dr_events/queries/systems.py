@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 
 from django.db.models import Q, QuerySet
 
-from dr_events.queries.groups import member_ids
+from dr_events.queries.groups import member_ids, named
 from enrollments.models import CarrierGrant, Enrollment, Location, System
 from enrollments.queries import SystemCard, cards
 from enrollments.states import LIVE_ENROLLMENTS, EnrollmentState, GrantState, ReplacementState
@@ -85,7 +85,8 @@ def _ids(wanted: Wanted, today: date, after: int, limit: int) -> list[int]:
         found = found.filter(id__in=_with(word, wanted.by_owner))
     found = _in_state(found, wanted)
     if wanted.group:
-        found = found.filter(id__in=member_ids(wanted.group, today))
+        group = named(wanted.group)
+        found = found.filter(id__in=member_ids(group, today)) if group else found.none()
     last = System.objects.filter(id=after).values_list("name", "id").first() if after else None
     if last:
         found = found.filter(Q(name__gt=last[0]) | Q(name=last[0], id__gt=last[1]))

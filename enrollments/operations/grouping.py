@@ -6,6 +6,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.db import IntegrityError, transaction
+from django.db.models import F
 
 from base.refusal import Refused
 from enrollments.models import RULE_FIELDS, Enrollment, Group, Membership, Program
@@ -144,6 +145,7 @@ def add_members(
         unique_fields=["group", "system"],
         update_fields=["since", "until"],
     )
+    _next_version(group)
     record(
         actor=actor,
         verb="add-to-group",
@@ -166,6 +168,7 @@ def end_membership(*, group: Group, system_id: int, actor: Actor, now: datetime)
     before = mine.filter(since__lt=today).exclude(until__lt=today)
     ended += before.update(until=today - timedelta(days=1))
     if ended:
+        _next_version(group)
         record(
             actor=actor,
             verb="remove-from-group",
@@ -174,3 +177,8 @@ def end_membership(*, group: Group, system_id: int, actor: Actor, now: datetime)
             system=system_id,
         )
     return ended
+
+
+def _next_version(group: Group) -> None:
+    """Who is in it changed: what is kept about the group is old from here."""
+    Group.objects.filter(id=group.pk).update(version=F("version") + 1)

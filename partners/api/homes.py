@@ -159,7 +159,7 @@ def _in_group(request: Request, query: dict[str, Any]) -> Any:
         needed = ErrorDetail("Say whose group it is.", code="required")
         raise ValidationError({"program": [needed]})
     program = granted_program(request, query["program"])
-    found = {group.name: group.pk for group in groups.offered(program)}.get(query["group"])
+    found = {group.name: group for group in groups.offered(program)}.get(query["group"])
     if found is None:
         wrong = ErrorDetail("The program has no group of this name.", code="not-found")
         raise ValidationError({"group": [wrong]})
