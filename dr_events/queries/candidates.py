@@ -11,11 +11,11 @@ from zoneinfo import ZoneInfo
 from django.db import connection
 
 from dr_events.models import Event
-from dr_events.queries.groups import MEMBERS
+from dr_events.queries.members import members
 from dr_events.queries.pausing import rests
 from dr_events.rules.limits import season
 from dr_events.states import Reason
-from enrollments.models import Program
+from enrollments.models import Group, Program
 
 _AWAY = rests("tstzrange(%(starts_at)s, %(ends_at)s)")
 
@@ -35,7 +35,7 @@ WITH lost AS (
       AND (cardinality(%(postal)s::text[]) = 0 OR n.system_id IN (
           SELECT s.id FROM enrollments_system s JOIN enrollments_location l ON l.id = s.location_id
           WHERE l.postal = ANY (%(postal)s::text[])))
-      AND (cardinality(%(groups)s::bigint[]) = 0 OR n.system_id IN ({MEMBERS}))
+      AND (%(members)s::bigint[] IS NULL OR n.system_id = ANY (%(members)s::bigint[]))
       {of_targets}
 ), history AS (
     SELECT d.system_id,
@@ -110,8 +110,7 @@ def parameters(
         "wire_id": event.wire_id,
         "program": program.pk,
         "postal": list(event.postal_codes),
-        "groups": list(event.groups),
-        "day": around["day"][0].date(),
+        "members": _members(event, around["day"][0].date()),
         "starts_at": event.starts_at,
         "ends_at": event.ends_at,
         **{f"{name}_from": begin for name, (begin, _) in around.items()},
@@ -119,6 +118,16 @@ def parameters(
         **{f"max_per_{name}": cap for name, cap in caps.items() if name != "rest"},
         "control_percent": event.control_percent,
     }
+
+
+def _members(event: Event, day: date) -> list[int] | None:
+    """The systems of the event's groups on its day; None: the event is for every home."""
+    if not event.groups:
+        return None
+    rows = members(Group.objects.filter(id__in=event.groups), day)
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT DISTINCT system_id FROM ({rows.text}) AS m", rows.values)  # noqa: S608 - constants; every value is a parameter
+        return [system_id for (system_id,) in cursor.fetchall()]
 
 
 def spans(program: Program, at: datetime) -> dict[str, tuple[datetime, datetime]]:

@@ -17,33 +17,6 @@ from enrollments.states import LIVE_ENROLLMENTS
 # So long the sizes of a program's groups are kept.
 KEPT_S = 300
 
-# The systems of ``groups`` (ids) on ``day``: by rule, and by hand.
-BY_RULE = """
-    SELECT s.id AS system_id FROM enrollments_group g
-    JOIN enrollments_enrollment e ON e.program_id = g.program_id
-        AND e.state IN ('ACTIVE', 'PAUSED')
-    JOIN enrollments_system s ON s.id = e.system_id
-    JOIN enrollments_location l ON l.id = s.location_id
-    WHERE g.id = ANY (%(groups)s::bigint[])
-      AND cardinality(g.postal_codes || g.outdoor_types || g.feeders || g.substations) > 0
-      AND (cardinality(g.postal_codes) = 0 OR l.postal = ANY (g.postal_codes))
-      AND (cardinality(g.outdoor_types) = 0 OR s.outdoor_type = ANY (g.outdoor_types))
-      AND (cardinality(g.feeders || g.substations) = 0 OR EXISTS (
-          SELECT 1 FROM enrollments_application a
-          JOIN enrollments_customer c ON c.id = a.customer_id
-          WHERE a.user_id = e.user_id AND a.program_id = e.program_id AND a.state = 'ACTIVE'
-            AND (cardinality(g.feeders) = 0 OR c.feeder = ANY (g.feeders))
-            AND (cardinality(g.substations) = 0 OR c.substation = ANY (g.substations))))
-"""
-BY_HAND = """
-    SELECT m.system_id FROM enrollments_membership m
-    JOIN enrollments_group g ON g.id = m.group_id
-    JOIN enrollments_enrollment e ON e.system_id = m.system_id AND e.program_id = g.program_id
-        AND e.state IN ('ACTIVE', 'PAUSED')
-    WHERE m.group_id = ANY (%(groups)s::bigint[])
-      AND m.since <= %(day)s AND (m.until IS NULL OR m.until >= %(day)s)
-"""
-MEMBERS = f"{BY_RULE} UNION {BY_HAND}"
 _RULE_NAMES = dict(
     zip(RULE_FIELDS, ("postal code", "feeder", "substation", "outdoor unit"), strict=True)
 )
@@ -99,7 +72,7 @@ def pages(program: Program, *, now: datetime) -> list[GroupPage]:
     found, day = offered(program), today_in(program, now)
     versions = "-".join(f"{group.pk}.{group.version}" for group in found)
     key = f"group-sizes:{day}:{sha256(versions.encode()).hexdigest()}"
-    sizes = cache.get(key)
+    sizes: dict[int, tuple[int, int, int]] | None = cache.get(key)
     if sizes is None:
         sizes = _sizes(found, day)
         cache.set(key, sizes, KEPT_S)
