@@ -142,6 +142,8 @@ class Post(models.Model):
     tried_since = models.DateTimeField(null=True, help_text="Real time.")
     next_try_at = models.DateTimeField(null=True, help_text="Real time.")
     last_try_at = models.DateTimeField(null=True, help_text="Real time.")
+    # Somebody pressed a button and waits for what comes of it: tried at once, and once.
+    asked_at = models.DateTimeField(null=True, help_text="Real time; null when it was tried.")
     http_status = models.PositiveSmallIntegerField(null=True)
     trouble = models.CharField(max_length=200, blank=True)
     excerpt = models.CharField(max_length=500, blank=True, help_text="Of the answer.")

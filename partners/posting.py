@@ -10,14 +10,15 @@ import socket
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from datetime import datetime
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from ipaddress import ip_address
 from random import random
 
 import pycurl
 from django.conf import settings
-from django.utils import timezone
 
+from base import clock
 from base.refusal import Refused
 from enrollments.tokens import CannotOpen
 from partners import lookups
@@ -35,6 +36,18 @@ MOST_BYTES = 64 * 1024
 AT_ONCE, IN_A_ROW, ROUND_S = 16, 20, 5.0
 
 
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """Real time by the database's clock, for threads that have no connection to ask it: waits and
+    leases are compared with it, whatever this host's clock says."""
+
+    started_at: datetime
+    _started: float = field(default_factory=time.monotonic)
+
+    def now(self) -> datetime:
+        return self.started_at + timedelta(seconds=time.monotonic() - self._started)
+
+
 def check_address(url: str) -> None:
     """May a webhook have this address? Raises Refused with a sentence; code ``lookup`` when nobody
     can say now. It asks name servers for up to three seconds: not inside a transaction."""
@@ -47,12 +60,13 @@ def check_address(url: str) -> None:
 def post_due(*, only_healthy: bool = False) -> int:
     """Post what is due, to several receivers at once, for about fifteen seconds at most; how many
     tries were made. ``only_healthy``: to nobody who failed last time."""
-    due = claim(real_now=timezone.now(), limit=AT_ONCE, only_healthy=only_healthy)
-    work = [(hook, *_prepared(hook, timezone.now())) for hook in due]
+    watch = Watch(clock.real_now())
+    due = claim(real_now=watch.started_at, limit=AT_ONCE, only_healthy=only_healthy)
+    work = [(watch, hook, *_prepared(hook, watch.now())) for hook in due]
     made = 0
     # Threads talk, this one alone writes: they hold no connection to the database.
     with ThreadPoolExecutor(max_workers=AT_ONCE) as pool:
-        for (hook, _, _), tries in zip(work, pool.map(lambda one: _talk(*one), work), strict=True):
+        for (_, hook, *_), tries in zip(work, pool.map(lambda one: _talk(*one), work), strict=True):
             settle(hook_id=hook.pk, tries=tries, dice=random())  # noqa: S311 - spreads load
             made += len(tries)
     return made
@@ -67,23 +81,23 @@ def _prepared(hook: Webhook, real_now: datetime) -> tuple[list[Post], dict[str, 
         return posts, {}
 
 
-def _talk(hook: Webhook, posts: list[Post], secrets: dict[str, str]) -> list[Tried]:
+def _talk(watch: Watch, hook: Webhook, posts: list[Post], secrets: dict[str, str]) -> list[Tried]:
     """Post them in order, until one fails or the round is over."""
     tries: list[Tried] = []
     until = time.monotonic() + ROUND_S
     for post in posts:
-        tries.append(_try(hook.url, post, secrets))
+        tries.append(_try(watch, hook.url, post, secrets))
         if tries[-1].trouble or time.monotonic() >= until:
             break
     return tries
 
 
-def _try(url: str, post: Post, secrets: dict[str, str]) -> Tried:
+def _try(watch: Watch, url: str, post: Post, secrets: dict[str, str]) -> Tried:
     began, status, excerpt = time.monotonic(), None, b""
     try:
         if not secrets:
             raise Refused("The secret cannot be opened; rotate it.")
-        status, excerpt = _send(url, post, secrets)
+        status, excerpt = _send(url, post, secrets, int(watch.now().timestamp()))
         trouble = "" if 200 <= status < 300 else f"It answered {status}."
     except Refused as no:
         trouble = str(no)
@@ -94,7 +108,7 @@ def _try(url: str, post: Post, secrets: dict[str, str]) -> Tried:
         trouble = type(error).__name__
     text = excerpt[:500].decode("utf-8", "replace").replace("\x00", "")
     elapsed_ms = (time.monotonic() - began) * 1000
-    return Tried(post.pk, status, trouble, text, elapsed_ms, timezone.now())
+    return Tried(post.pk, status, trouble, text, elapsed_ms, watch.now())
 
 
 _WORDS = {
@@ -111,7 +125,7 @@ def _words(code: int) -> str:
     return _WORDS.get(code, f"The connection failed (libcurl {code}).")
 
 
-def _send(url: str, post: Post, secrets: dict[str, str]) -> tuple[int, bytes]:
+def _send(url: str, post: Post, secrets: dict[str, str], timestamp: int) -> tuple[int, bytes]:
     """Status and beginning of the answer. Raises Refused, pycurl.error."""
     began = time.monotonic()
     host, port = addresses.host_and_port(url, inner_allowed=settings.WEBHOOK_INNER_HOSTS)
@@ -134,7 +148,6 @@ def _send(url: str, post: Post, secrets: dict[str, str]) -> tuple[int, bytes]:
             return 0  # libcurl ends the talk with E_WRITE_ERROR
         return answer.write(chunk)
 
-    timestamp = int(time.time())
     curl = pycurl.Curl()
     try:
         curl.setopt(pycurl.URL, url)

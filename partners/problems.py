@@ -17,6 +17,7 @@ logger = logging.getLogger("django.request")
 
 # What the business refuses is 422 unless it is about the state of things (409) or about who asks.
 REFUSED_STATUS = {
+    "role": 403,
     "wrong-state": 409,
     "over": 409,
     "not-yours": 403,
@@ -114,7 +115,7 @@ def _refused(error: Refused) -> Response:
     ]
     status = REFUSED_STATUS.get(error.code, 422)
     return _answer(
-        error.code,
+        "not-allowed" if error.code == "role" else error.code,
         status,
         str(error),
         errors,

@@ -9,7 +9,6 @@ from django.conf import settings
 from django.core.mail import EmailMessage
 from django.db import DatabaseError
 from django.urls import reverse
-from django.utils import timezone
 
 from base import clock
 from dr_events import queries
@@ -32,7 +31,7 @@ def partner_news(self: Any, /, **_: Any) -> None:
     wait. A sweep that talked with strangers could keep an event waiting. While an event is being
     sent, receivers in trouble wait: token renewals share this queue.
     """
-    real_now = timezone.now()
+    real_now = clock.real_now()
     posts.write_posts(real_now=real_now)
     if news.has_practice_clients():
         _practice(real_now)
@@ -65,8 +64,8 @@ def _practice_is_due(real_now: datetime) -> bool:
 
 def due() -> list[Ring]:
     """For the sweep. It must not fail: tokens and events are rung for beside it."""
-    real_now = timezone.now()
     try:
+        real_now = clock.real_now()
         found = news.is_due(
             real_now=real_now,
             answers_before=real_now - answers.KEEP,
@@ -95,4 +94,4 @@ def _tell_operators(hook: Webhook) -> None:
     except Exception as error:  # a mail backend raises what it likes
         log.warning("the operators cannot be told of webhook %s: %s", hook.pk, type(error).__name__)
         return
-    posts.told(hook_id=hook.pk, real_now=timezone.now())
+    posts.told(hook_id=hook.pk, real_now=clock.real_now())

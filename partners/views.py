@@ -9,7 +9,6 @@ from django.conf import settings
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.utils import timezone
 from django.views.decorators.http import require_POST
 
 from base import clock
@@ -18,7 +17,7 @@ from partners import posting
 from partners.models import Webhook
 from partners.operations import clients, hooks, posts
 from partners.queries import desk
-from partners.states import Happened
+from partners.states import Happened, HookState
 from partners.who import READ, SCOPES
 from people.access import actor_of, console_page, operator_act
 
@@ -45,6 +44,7 @@ def partner_make(request: HttpRequest) -> HttpResponse:
             is_practice=bool(request.POST.get("is_practice")),
             actor=actor_of(request),
             now=clock.now(),
+            real_now=clock.real_now(),
         )
     except Refused as no:
         messages.error(request, str(no))
@@ -85,18 +85,19 @@ def partner_act(request: HttpRequest, client_id: str, act: str) -> HttpResponse:
     if desk.client(client_id) is None:
         raise Http404("There is no client with this id.")
     who: dict[str, Any] = {"client_id": client_id, "actor": actor_of(request), "now": clock.now()}
+    real: dict[str, Any] = {"real_now": clock.real_now()}
     slug = request.POST.get("program", "")
     try:
         if act == "rotate":
             leaked = bool(request.POST.get("leaked"))
-            made = clients.rotate(end_tokens=leaked, **who)
+            made = clients.rotate(end_tokens=leaked, **who, **real)
             return _no_store(_client_page(request, client_id, {"credentials": made}))
         acts: dict[str, Callable[[], Any]] = {
             "grant": lambda: clients.grant(slugs=[slug], **who),
             "revoke": lambda: clients.revoke(slug=slug, **who),
             "end-old-secret": lambda: clients.end_old_secret(**who),
             "end-tokens": lambda: clients.end_tokens(**who),
-            "suspend": lambda: clients.suspend(**who),
+            "suspend": lambda: clients.suspend(**who, **real),
             "resume": lambda: clients.resume(**who),
             "allow": lambda: clients.allow(**_allowed(request), **who),
         }
@@ -132,7 +133,7 @@ def webhook_make(request: HttpRequest, client_id: str) -> HttpResponse:
             kinds=request.POST.getlist("kind"),
             actor=actor_of(request),
             now=clock.now(),
-            real_now=timezone.now(),
+            real_now=clock.real_now(),
         )
     except Refused as no:
         page = _client_page(request, client_id, {"url": url, "url_wrong": str(no)})
@@ -153,11 +154,22 @@ def _hook(client_id: str, hook_id: uuid.UUID) -> Webhook:
     return hook
 
 
+def _uuid(text: str) -> uuid.UUID | None:
+    try:
+        return uuid.UUID(text)
+    except ValueError:
+        return None
+
+
 def _hook_page(request: HttpRequest, hook: Webhook, more: dict[str, Any]) -> HttpResponse:
+    before = _uuid(request.GET.get("before", ""))
+    log, further = desk.log(hook, before=before)
     context = {
         "hook": hook,
         "client": desk.client(hook.client_id),
-        "log": desk.log(hook),
+        "log": log,
+        "further": further,
+        "is_first_page": before is None,
         "counts": desk.counts(hook),
         "kinds": [kind for kind in Happened if kind != Happened.TEST],
     }
@@ -170,7 +182,7 @@ def webhook_act(request: HttpRequest, client_id: str, hook_id: uuid.UUID, act: s
     """``change``, ``test``, ``pause``, ``resume``, ``rotate``, ``end-old-secret``, ``remove``."""
     hook = _hook(client_id, hook_id)
     who: dict[str, Any] = {"hook_id": hook.pk, "actor": actor_of(request), "now": clock.now()}
-    real: dict[str, Any] = {"real_now": timezone.now()}
+    real: dict[str, Any] = {"real_now": clock.real_now()}
     acts: dict[str, Callable[[], Any]] = {
         "test": lambda: hooks.send_test(**who, **real),
         "pause": lambda: hooks.pause(**who, **real),
@@ -201,11 +213,19 @@ def webhook_act(request: HttpRequest, client_id: str, hook_id: uuid.UUID, act: s
 def webhook_replay(
     request: HttpRequest, client_id: str, hook_id: uuid.UUID, post_id: uuid.UUID
 ) -> HttpResponse:
-    if not desk.has_post(_hook(client_id, hook_id), post_id):
+    hook = _hook(client_id, hook_id)
+    if not desk.has_post(hook, post_id):
         raise Http404("There is no such message.")
     try:
-        posts.replay(post_id=post_id, actor=actor_of(request), now=clock.now())
-        messages.success(request, "It is posted again, under the same id.")
+        posts.replay(
+            post_id=post_id,
+            actor=actor_of(request),
+            now=clock.now(),
+            real_now=clock.real_now(),
+        )
+        is_paused = hook.state == HookState.PAUSED
+        when = "once the webhook is resumed" if is_paused else "now"
+        messages.success(request, f"It is posted again {when}, under the same id.")
     except Refused as no:
         messages.error(request, str(no))
     return redirect("console_webhook", client_id, hook_id)

@@ -1,5 +1,5 @@
 """Reads. ``homes``: programs, permissions, systems; ``journey``: the way in;
-``applications``, ``customers``: what the console shows of them."""
+``applications``, ``customers``: what the console shows of them; ``partner``: what partners read."""
 
 from enrollments.queries.homes import (
     EnrollmentCounts,
@@ -11,7 +11,6 @@ from enrollments.queries.homes import (
     cards,
     counts,
     current_terms,
-    enrollments_for,
     fits,
     grants_due_for_sync,
     grants_of,
@@ -23,27 +22,36 @@ from enrollments.queries.homes import (
     open_replacements,
     others_on_grant,
     pause_of,
-    program_for,
     program_page,
-    programs_for,
     questions_of,
     still_there,
     systems_of,
 )
 from enrollments.queries.journey import Journey, journey, not_yet, stands
+from enrollments.queries.partner import (
+    EnrollmentLine,
+    SystemLine,
+    enrollment_lines,
+    program_for,
+    programs_for,
+    system_line,
+    system_lines,
+)
 
 __all__ = [
     "EnrollmentCounts",
+    "EnrollmentLine",
     "Journey",
     "ProgramPage",
     "SystemCard",
+    "SystemLine",
     "agreed",
     "answers_of",
     "card_of",
     "cards",
     "counts",
     "current_terms",
-    "enrollments_for",
+    "enrollment_lines",
     "fits",
     "grants_due_for_sync",
     "grants_of",
@@ -63,5 +71,7 @@ __all__ = [
     "questions_of",
     "stands",
     "still_there",
+    "system_line",
+    "system_lines",
     "systems_of",
 ]

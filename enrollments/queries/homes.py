@@ -5,9 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
 
-from django.db.models import Count, F, Prefetch, Q, QuerySet
+from django.db.models import Count, F, Q, QuerySet
 
 from enrollments import rules
 from enrollments.models import (
@@ -267,63 +266,3 @@ def others_on_grant(enrollment: Enrollment) -> QuerySet[Enrollment]:
         system__grant=enrollment.system.grant_id,
         state__in=LIVE_ENROLLMENTS,
     ).exclude(pk=enrollment.pk)
-
-
-def programs_for(client_id: str) -> list[Program]:
-    """The programs a partner's client was granted; nothing outside them is its business."""
-    return list(Program.objects.filter(partners__client_id=client_id).order_by("slug"))
-
-
-def program_for(client_id: str, slug: str) -> Program | None:
-    return Program.objects.filter(partners__client_id=client_id, slug=slug).first()
-
-
-def enrollments_for(
-    client_id: str,
-    *,
-    program: str | None,
-    states: Sequence[str],
-    updated_since: datetime | None = None,
-    changed_since: datetime | None = None,
-    systems: Any = None,
-    after: Sequence[str] | None,
-    limit: int,
-) -> list[Enrollment]:
-    """Enrollments in a partner's programs, keyset-paged: ``after`` is program, system's id and time
-    of enrollment of the last row shown: all three outlive the home's own name when it is erased.
-    Updated means: changed, or its system was read again. ``systems``: only these, ids or a query
-    for them.
-
-    Program by program, in the order of the index of (program, system): by serial, a small program
-    would cost a walk over the serials of the whole town.
-    """
-    found: list[Enrollment] = []
-    for one in programs_for(client_id):
-        if len(found) >= limit or (program and one.slug != program):
-            continue
-        if after and one.slug < after[0]:
-            continue
-        rows = Enrollment.objects.filter(program=one, state__in=states)
-        if updated_since:
-            rows = rows.filter(
-                Q(changed_at__gte=updated_since) | Q(system__read_at__gte=updated_since)
-            )
-        if changed_since:
-            rows = rows.filter(changed_at__gte=changed_since)
-        if systems is not None:
-            rows = rows.filter(system_id__in=systems)
-        if after and one.slug == after[0]:
-            last = int(after[1])
-            shown = Q(system_id=last, enrolled_at__lte=datetime.fromisoformat(after[2]))
-            rows = rows.filter(system_id__gte=last).exclude(shown)
-        # The systems of a page by their ids: joined, all before them would be read again and again.
-        # No page needs a token of anybody.
-        homes = System.objects.select_related("grant").defer(
-            "grant__access_sealed", "grant__refresh_sealed"
-        )
-        rows = rows.prefetch_related(Prefetch("system", homes))
-        page = rows.order_by("system_id", "enrolled_at")[: limit - len(found)]
-        for row in page:
-            row.program = one
-            found.append(row)
-    return found

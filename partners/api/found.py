@@ -14,7 +14,8 @@ from people.operations import Actor
 
 
 def actor_of(request: Request) -> Actor:
-    return Actor.partner(desk.partner(request).client_id, address_of(request))
+    who = desk.partner(request)
+    return Actor.partner(who.client_id, address_of(request), scopes=who.scopes)
 
 
 def find(request: Request, event_id: str, *, lock: bool = False) -> Event:

@@ -11,12 +11,13 @@ from rest_framework.response import Response
 from base import clock
 from dr_events.queries import groups
 from enrollments import queries
-from enrollments.models import Enrollment, Program
+from enrollments.models import Program
+from enrollments.queries import EnrollmentLine
 from enrollments.states import LIVE_ENROLLMENTS, EnrollmentState
 from partners.api import shapes
 from partners.api.desk import PartnerView, Query, after, asked, page, partner, tag
 from partners.api.fields import Moment, Text
-from partners.queries import documents, homes
+from partners.queries import documents
 
 
 def granted_program(request: Request, slug: str) -> Program:
@@ -110,14 +111,12 @@ class Systems(PartnerView):
     def get(self, request: Request) -> Response:
         query = asked(request, SystemsQuery)
         states = [query["state"]] if "state" in query else sorted(LIVE_ENROLLMENTS)
-        rows = _enrollments(
-            request,
-            query,
-            states,
+        rows = queries.system_lines(
+            **_wish(request, query, states),
             updated_since=query.get("updated_since"),
             systems=_in_group(request, query),
         )
-        return page(request, rows, query, shown=documents.system, key=_key)
+        return page(request, rows, query, shown=documents.system, key=lambda row: _key(row.joined))
 
 
 class Enrollments(PartnerView):
@@ -131,7 +130,8 @@ class Enrollments(PartnerView):
     def get(self, request: Request) -> Response:
         query = asked(request, EnrollmentsQuery)
         states = [query["state"]] if "state" in query else EnrollmentState.values
-        rows = _enrollments(request, query, states, changed_since=query.get("updated_since"))
+        wish = _wish(request, query, states)
+        rows = queries.enrollment_lines(**wish, changed_since=query.get("updated_since"))
         return page(request, rows, query, shown=documents.enrollment, key=_key)
 
 
@@ -144,7 +144,7 @@ class OneSystem(PartnerView):
     )
     def get(self, request: Request, serial: str) -> Response:
         asked(request)
-        row = homes.enrollment_for(partner(request).client_id, serial)
+        row = queries.system_line(partner(request).client_id, serial)
         if row is None:
             raise NotFound
         shown = documents.system(row)
@@ -166,20 +166,18 @@ def _in_group(request: Request, query: dict[str, Any]) -> Any:
     return groups.member_ids(found, groups.today_in(program, clock.now()))
 
 
-def _enrollments(
-    request: Request, query: dict[str, Any], states: list[str], **more: Any
-) -> list[Enrollment]:
+def _wish(request: Request, query: dict[str, Any], states: list[str]) -> dict[str, Any]:
+    """Whose homes, and which page of them."""
     if "program" in query:
         granted_program(request, query["program"])
-    return queries.enrollments_for(
-        partner(request).client_id,
-        program=query.get("program"),
-        states=states,
-        **more,
-        after=after(request, query),
-        limit=query["limit"] + 1,
-    )
+    return {
+        "client_id": partner(request).client_id,
+        "program": query.get("program"),
+        "states": states,
+        "after": after(request, query),
+        "limit": query["limit"] + 1,
+    }
 
 
-def _key(row: Enrollment) -> list[str]:
-    return [row.program.slug, str(row.system_id), row.enrolled_at.isoformat()]
+def _key(row: EnrollmentLine) -> list[str]:
+    return [row.program, str(row.system_id), row.enrolled_at.isoformat()]

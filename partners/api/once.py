@@ -7,12 +7,12 @@ from collections.abc import Callable
 from typing import Any
 
 from django.db import transaction
-from django.utils import timezone
 from rest_framework.exceptions import ErrorDetail, ValidationError
 from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from base import clock
 from base.refusal import Refused
 from partners.api import desk
 from partners.api.found import find
@@ -41,7 +41,7 @@ class Act(desk.PartnerView):
                 client_id=desk.partner(request).client_id,
                 key=key,
                 fingerprint=_fingerprint(request),
-                real_now=timezone.now(),
+                real_now=clock.real_now(),
             )
             if kept.status is not None:
                 self.check_still(request, **where)

@@ -3,7 +3,6 @@
 import uuid
 from typing import Any, ClassVar
 
-from django.utils import timezone
 from drf_spectacular.utils import OpenApiExample, extend_schema
 from rest_framework import serializers
 from rest_framework.exceptions import NotFound
@@ -12,7 +11,6 @@ from rest_framework.response import Response
 from rest_framework.reverse import reverse
 
 from base import clock
-from base.refusal import Refused
 from partners.api import desk, shapes
 from partners.api.fields import Whole
 from partners.api.found import actor_of
@@ -75,18 +73,13 @@ class Runs(Act):
         desk.asked(request)
         wish = desk.body(request, RunBody)
         who = desk.partner(request)
-        if not who.is_practice:
-            raise Refused(
-                "Your client works on real homes. Ask the utility for a practice client.",
-                code="not-practice",
-            )
         run = practice.begin(
             client_id=who.client_id,
             scenario=Scenario(wish["scenario"]),
             lasts_s=wish["seconds"],
             actor=actor_of(request),
             now=clock.now(),
-            real_now=timezone.now(),
+            real_now=clock.real_now(),
         )
         place = reverse("api-run", kwargs={"run_id": run.pk}, request=request)
         return Response(documents.run(run), status=201, headers={"Location": place})

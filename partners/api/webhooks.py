@@ -5,7 +5,6 @@ from collections.abc import Callable
 from typing import Any, ClassVar
 
 from django.db import transaction
-from django.utils import timezone
 from drf_spectacular.utils import OpenApiExample, extend_schema
 from rest_framework import serializers
 from rest_framework.exceptions import NotFound
@@ -116,7 +115,7 @@ class AllWebhooks(Hooks, Act):
         client_id = desk.partner(request).client_id
         if self.wrong_address:
             raise self.wrong_address
-        made = hooks.make(client_id=client_id, **wish, **_who(request), real_now=timezone.now())
+        made = hooks.make(client_id=client_id, **wish, **_who(request), real_now=clock.real_now())
         answer = _with_secret(_find(request, str(made.webhook_id)), made, status=201)
         where = {"hook_id": made.webhook_id}
         answer["Location"] = reverse("api-webhook", kwargs=where, request=request)
@@ -195,7 +194,7 @@ class HookAct(Hooks, Act):
         desk.asked(request)
         desk.body(request)
         hook = _find(request, where["hook_id"])
-        real = {"real_now": timezone.now()} if self.needs_real_now else {}
+        real = {"real_now": clock.real_now()} if self.needs_real_now else {}
         made = type(self).operation(hook_id=hook.pk, **_who(request), **real)
         hook = _find(request, where["hook_id"])
         return _with_secret(hook, made) if isinstance(made, NewSecret) else _shown(hook)
@@ -275,5 +274,5 @@ def _secret_again(data: Any) -> Any:
     if "secret" not in data:
         return data
     hook = Webhook.objects.filter(id=data["webhook"]["id"]).first()
-    good = hooks.secrets_of(hook, real_now=timezone.now()) if hook else {}
+    good = hooks.secrets_of(hook, real_now=clock.real_now()) if hook else {}
     return data | {"secret": good.get(data["key_id"])}

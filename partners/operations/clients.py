@@ -1,4 +1,7 @@
-"""Partner clients: made, given programs, given a new secret. Secrets are stored as hashes."""
+"""Partner clients: made, given programs, given a new secret. Secrets are stored as hashes.
+
+Only the utility does this. ``real_now`` is real time: no secret lives in a simulated one.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -8,11 +11,12 @@ from allauth.idp.oidc.adapter import get_adapter
 from allauth.idp.oidc.models import Client, Token
 from django.contrib.auth.hashers import check_password
 from django.db import transaction
-from django.utils import timezone
 
+from base import clock
 from base.refusal import Refused
 from enrollments.models import PartnerGrant, Program
 from partners.models import PartnerClient
+from partners.operations.guards import for_the_utility
 from partners.who import READ, SCOPES
 from people.operations import Actor, record
 
@@ -38,11 +42,13 @@ def create(
     is_practice: bool = False,
     actor: Actor,
     now: datetime,
+    real_now: datetime,
 ) -> Credentials:
     """A new client with these programs, or for practice with made-up homes of its own.
 
     Raises Refused when a program does not exist, or when a practice client is given one.
     """
+    for_the_utility(actor, "make partners' clients")
     if not name.strip():
         raise Refused("Say whose client it is.", field="name")
     adapter = get_adapter()
@@ -58,9 +64,7 @@ def create(
     client.set_default_scopes([READ])
     client.set_secret(made.secret)
     client.save()
-    PartnerClient.objects.create(
-        client=client, secret_made_at=timezone.now(), is_practice=is_practice
-    )
+    PartnerClient.objects.create(client=client, secret_made_at=real_now, is_practice=is_practice)
     record(
         actor=actor,
         verb="partner-create",
@@ -76,6 +80,7 @@ def create(
 @transaction.atomic
 def grant(*, client_id: str, slugs: Sequence[str], actor: Actor, now: datetime) -> None:
     """The client may see these programs too and plan events in them. Raises Refused."""
+    for_the_utility(actor, "give partners programs")
     _client(client_id)
     if slugs and PartnerClient.objects.filter(client_id=client_id, is_practice=True).exists():
         raise Refused("A practice client works on made-up homes only.", field="program")
@@ -98,6 +103,7 @@ def grant(*, client_id: str, slugs: Sequence[str], actor: Actor, now: datetime) 
 @transaction.atomic
 def revoke(*, client_id: str, slug: str, actor: Actor, now: datetime) -> None:
     """The client sees this program no more, from its next request on. Raises Refused."""
+    for_the_utility(actor, "take programs from partners")
     _client(client_id)
     gone, _ = PartnerGrant.objects.filter(client_id=client_id, program__slug=slug).delete()
     if not gone:
@@ -107,7 +113,13 @@ def revoke(*, client_id: str, slug: str, actor: Actor, now: datetime) -> None:
 
 @transaction.atomic
 def rotate(
-    *, client_id: str, at_once: bool = False, end_tokens: bool = False, actor: Actor, now: datetime
+    *,
+    client_id: str,
+    at_once: bool = False,
+    end_tokens: bool = False,
+    actor: Actor,
+    now: datetime,
+    real_now: datetime,
 ) -> Credentials:
     """A new secret. The old one goes on for OVERLAP, or ends ``at_once``.
 
@@ -115,9 +127,10 @@ def rotate(
     far. Raises Refused, also while an older one goes on: only two are good at a time, so a third
     would cut off machines that still use it.
     """
+    for_the_utility(actor, "change the secrets of partners")
     client = _client(client_id)
     own, _ = PartnerClient.objects.get_or_create(client=client)
-    made, real_now = Credentials(client.pk, get_adapter().generate_client_secret()), timezone.now()
+    made = Credentials(client.pk, get_adapter().generate_client_secret())
     if at_once or end_tokens:
         _end_old(own)
     elif own.old_secret_ends_at and own.old_secret_ends_at > real_now:
@@ -149,6 +162,7 @@ def rotate(
 @transaction.atomic
 def end_old_secret(*, client_id: str, actor: Actor, now: datetime) -> None:
     """The change is done everywhere: the old secret ends before its time. Raises Refused."""
+    for_the_utility(actor, "change the secrets of partners")
     client = _client(client_id)
     own = PartnerClient.objects.filter(client=client).first()
     if own is None or not own.old_secret:
@@ -161,6 +175,7 @@ def end_old_secret(*, client_id: str, actor: Actor, now: datetime) -> None:
 @transaction.atomic
 def end_tokens(*, client_id: str, actor: Actor, now: datetime) -> int:
     """Every token issued so far opens nothing any more; the secret can fetch new ones. How many."""
+    for_the_utility(actor, "end the tokens of partners")
     client = _client(client_id)
     ended, _ = Token.objects.filter(client=client).delete()
     subject = f"client:{client_id}"
@@ -169,14 +184,15 @@ def end_tokens(*, client_id: str, actor: Actor, now: datetime) -> int:
 
 
 @transaction.atomic
-def suspend(*, client_id: str, actor: Actor, now: datetime) -> None:
+def suspend(*, client_id: str, actor: Actor, now: datetime, real_now: datetime) -> None:
     """The client gets no token and every one it has ends, until somebody resumes it. Its webhooks
     and events go on. Raises Refused."""
+    for_the_utility(actor, "suspend partners")
     client = _client(client_id)
     own, _ = PartnerClient.objects.get_or_create(client=client)
     if own.suspended_at:
         raise Refused("This client is suspended already.", code="wrong-state")
-    own.suspended_at = timezone.now()
+    own.suspended_at = real_now
     own.save(update_fields=["suspended_at"])
     ended, _ = Token.objects.filter(client=client).delete()
     subject = f"client:{client_id}"
@@ -186,6 +202,7 @@ def suspend(*, client_id: str, actor: Actor, now: datetime) -> None:
 @transaction.atomic
 def resume(*, client_id: str, actor: Actor, now: datetime) -> None:
     """It gets tokens again, by the secrets it had. Raises Refused."""
+    for_the_utility(actor, "resume partners")
     _client(client_id)
     mine = PartnerClient.objects.filter(client_id=client_id, suspended_at__isnull=False)
     if not mine.update(suspended_at=None):
@@ -206,6 +223,7 @@ def allow(
 
     Tokens that hold a scope it loses end. Raises Refused, and changes nothing.
     """
+    for_the_utility(actor, "say what partners may ask")
     if unknown := set(scopes) - set(SCOPES):
         raise Refused(f"There is no scope {', '.join(sorted(unknown))}.", field="scope")
     if requests_per_minute is not None and not 1 <= requests_per_minute <= MOST_REQUESTS:
@@ -243,7 +261,7 @@ def check_secret(client: Client, given: str) -> bool:
 
     Takes the place of the identity provider's own test, which knows one secret only (apps.py).
     """
-    real_now = timezone.now()
+    real_now = clock.real_now()
     own = PartnerClient.objects.filter(client_id=client.pk)
     if own.filter(suspended_at__isnull=False).exists():
         return False

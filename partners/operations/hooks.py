@@ -1,6 +1,7 @@
 """Webhooks: made, changed, paused, resumed, removed; their secrets.
 
-All times here are real time: a receiver lives in no simulated one.
+All times here are real time: a receiver lives in no simulated one. The utility may do all of this,
+a partner's client with the scope for it what is about its own.
 """
 
 import secrets
@@ -16,8 +17,10 @@ from base import bell
 from base.refusal import Refused
 from enrollments.tokens import key_of, vault
 from partners.models import Post, Webhook
+from partners.operations.guards import for_a_partner, owns
 from partners.operations.posts import compose
 from partners.states import Happened, HookState, PostState
+from partners.who import WEBHOOKS
 from people.operations import Actor, record
 
 OVERLAP = timedelta(hours=72)
@@ -46,6 +49,9 @@ def make(
 ) -> NewSecret:
     """A webhook for this client. The address must have been checked (posting.check_address).
     Raises Refused when it has MOST of them."""
+    for_a_partner(actor, WEBHOOKS, "make webhooks")
+    if not owns(actor, client_id):
+        raise Refused("A client makes webhooks for itself only.", code="role")
     # One at a time for each client, or two would both be the tenth.
     Client.objects.select_for_update().filter(pk=client_id).first()
     if Webhook.objects.filter(client_id=client_id).count() >= MOST:
@@ -64,7 +70,7 @@ def change(
     *, hook_id: uuid.UUID, url: str, kinds: Sequence[str], actor: Actor, now: datetime
 ) -> None:
     """Another address, or other news. Raises Refused."""
-    hook = _locked(hook_id)
+    hook = _locked(hook_id, actor, "change webhooks")
     hook.url, hook.kinds = url, _known(kinds)
     hook.save(update_fields=["url", "kinds"])
     record(actor=actor, verb="webhook-change", subject=f"webhook:{hook_id}", now=now, url=url)
@@ -74,7 +80,7 @@ def change(
 def rotate(*, hook_id: uuid.UUID, actor: Actor, now: datetime, real_now: datetime) -> NewSecret:
     """A new secret; for OVERLAP both sign, so that the receiver can change in its own time.
     Raises Refused, also while an older one still signs: the receiver may know no other."""
-    hook = _locked(hook_id)
+    hook = _locked(hook_id, actor, "change the secrets of webhooks")
     if hook.old_ends_at and hook.old_ends_at > real_now:
         raise Refused(
             "The secret was changed lately and the one before still signs. End the old secret "
@@ -93,7 +99,7 @@ def rotate(*, hook_id: uuid.UUID, actor: Actor, now: datetime, real_now: datetim
 @transaction.atomic
 def end_old_secret(*, hook_id: uuid.UUID, actor: Actor, now: datetime) -> None:
     """The receiver knows the new one: the old one signs no more. Raises Refused."""
-    hook = _locked(hook_id)
+    hook = _locked(hook_id, actor, "change the secrets of webhooks")
     if not hook.old_key_id:
         raise Refused("This webhook has no old secret.", code="wrong-state")
     hook.old_key_id, hook.old_ends_at, hook.old_secret_sealed = "", None, None
@@ -104,7 +110,8 @@ def end_old_secret(*, hook_id: uuid.UUID, actor: Actor, now: datetime) -> None:
 @transaction.atomic
 def pause(*, hook_id: uuid.UUID, actor: Actor, now: datetime, real_now: datetime) -> None:
     """Nothing is posted until somebody resumes it; news is kept. Raises Refused."""
-    if not Webhook.objects.pick(id=hook_id).move(
+    hook = _locked(hook_id, actor, "pause webhooks")
+    if not Webhook.objects.pick(id=hook.pk).move(
         HookState.ACTIVE, HookState.PAUSED, paused_at=real_now, paused_why="", told_at=real_now
     ):
         raise Refused("This webhook is not active.", code="wrong-state")
@@ -114,7 +121,8 @@ def pause(*, hook_id: uuid.UUID, actor: Actor, now: datetime, real_now: datetime
 @transaction.atomic
 def resume(*, hook_id: uuid.UUID, actor: Actor, now: datetime) -> None:
     """Go on at once, with a clean sheet. Raises Refused."""
-    if not Webhook.objects.pick(id=hook_id).move(
+    hook = _locked(hook_id, actor, "resume webhooks")
+    if not Webhook.objects.pick(id=hook.pk).move(
         HookState.PAUSED,
         HookState.ACTIVE,
         paused_at=None,
@@ -133,19 +141,22 @@ def resume(*, hook_id: uuid.UUID, actor: Actor, now: datetime) -> None:
 @transaction.atomic
 def remove(*, hook_id: uuid.UUID, actor: Actor, now: datetime) -> None:
     """The webhook and its log go. Raises Refused."""
-    hook = _locked(hook_id)
+    hook = _locked(hook_id, actor, "remove webhooks")
     record(actor=actor, verb="webhook-remove", subject=f"webhook:{hook_id}", now=now, url=hook.url)
     hook.delete()
 
 
 @transaction.atomic
 def send_test(*, hook_id: uuid.UUID, actor: Actor, now: datetime, real_now: datetime) -> None:
-    """A message of the kind ``test``, like any other but for its data. Raises Refused."""
-    hook = _locked(hook_id)
+    """A message of the kind ``test``, like any other but for its data; tried at once, also by a
+    receiver in trouble. Raises Refused."""
+    hook = _locked(hook_id, actor, "test webhooks")
     with connection.cursor() as cursor:
         cursor.execute("SELECT nextval(pg_get_serial_sequence('partners_change', 'id'))")
         sequence = int(cursor.fetchone()[0])
-    compose(hook, Happened.TEST, sequence, {}, real_now).save(force_insert=True)
+    test = compose(hook, Happened.TEST, sequence, {}, real_now)
+    test.asked_at = real_now
+    test.save(force_insert=True)
     record(actor=actor, verb="webhook-test", subject=f"webhook:{hook_id}", now=now)
     bell.ring()
 
@@ -157,9 +168,11 @@ def _known(kinds: Iterable[str]) -> list[str]:
     return found
 
 
-def _locked(hook_id: uuid.UUID) -> Webhook:
+def _locked(hook_id: uuid.UUID, actor: Actor, doing: str) -> Webhook:
+    """The webhook, if this is the actor's to do; another client's is as if it did not exist."""
+    for_a_partner(actor, WEBHOOKS, doing)
     hook = Webhook.objects.select_for_update().filter(id=hook_id).first()
-    if hook is None:
+    if hook is None or not owns(actor, hook.client_id):
         raise Refused("There is no such webhook.")
     return hook
 

@@ -16,6 +16,7 @@ from django.db.models import F
 from base import bell
 from base.refusal import Refused
 from partners.models import Change, Post, Webhook
+from partners.operations.guards import for_the_utility
 from partners.queries import news
 from partners.rules import retries
 from partners.states import Happened, HookState, PostState
@@ -90,6 +91,8 @@ def settle(*, hook_id: uuid.UUID, tries: Sequence[Tried], dice: float) -> None:
         return  # removed meanwhile, and its posts with it
     for tried in tries:
         _settle_one(hook, tried, dice)
+    if tries and hook.failures:  # whoever asked has an answer: it still does not work
+        Post.objects.filter(webhook=hook).exclude(asked_at=None).update(asked_at=None)
     hook.lease_until = None
     hook.save(update_fields=["lease_until", "failing_since", "failures", "next_try_at"])
     if tries and hook.failing_since and tries[-1].at - hook.failing_since >= retries.GIVE_UP_AFTER:
@@ -113,14 +116,17 @@ def _settle_one(hook: Webhook, tried: Tried, dice: float) -> None:
         trouble=tried.trouble[:200],
         excerpt=tried.excerpt[:500],
         elapsed_ms=tried.elapsed_ms,
+        asked_at=None,
         next_try_at=tried.at + retries.wait(post.tries_since + 1, dice=dice),
     )
     if retries.is_ok(tried.status) and not tried.trouble:
         Post.objects.pick(id=post.pk).move(PostState.WAITING, PostState.DELIVERED)
         hook.failing_since, hook.failures, hook.next_try_at = None, 0, None
         return
-    hook.failing_since, hook.failures = hook.failing_since or tried.at, hook.failures + 1
-    hook.next_try_at = tried.at + retries.wait(hook.failures, dice=dice)
+    # One more than was due: the receiver's own waits go on as they were.
+    if not (post.asked_at and hook.next_try_at and hook.next_try_at > tried.at):
+        hook.failing_since, hook.failures = hook.failing_since or tried.at, hook.failures + 1
+        hook.next_try_at = tried.at + retries.wait(hook.failures, dice=dice)
     if tried.at - began >= retries.GIVE_UP_AFTER:
         Post.objects.pick(id=post.pk).move(PostState.WAITING, PostState.FAILED)
 
@@ -137,12 +143,15 @@ def forget_old(*, real_now: datetime) -> int:
 
 
 @transaction.atomic
-def replay(*, post_id: uuid.UUID, actor: Actor, now: datetime) -> None:
-    """Post this once more, the same bytes under the same id. Raises Refused."""
+def replay(*, post_id: uuid.UUID, actor: Actor, now: datetime, real_now: datetime) -> None:
+    """Post this once more, the same bytes under the same id: at once and once, also to a receiver
+    in trouble, and then as often as any other. Raises Refused."""
+    for_the_utility(actor, "post messages again")
     settled = [PostState.DELIVERED, PostState.FAILED]
-    if not Post.objects.pick(id=post_id).move(
-        settled, PostState.WAITING, tried_since=None, tries_since=0, next_try_at=None
-    ):
-        raise Refused("This one is still on its way.")
+    again = {"tried_since": None, "tries_since": 0, "next_try_at": None, "asked_at": real_now}
+    if not Post.objects.pick(id=post_id).move(settled, PostState.WAITING, **again):
+        waits = Post.objects.filter(id=post_id, state=PostState.WAITING, asked_at=None)
+        if not waits.update(asked_at=real_now):
+            raise Refused("This one is about to be posted.")
     record(actor=actor, verb="webhook-replay", subject=f"post:{post_id}", now=now)
     bell.ring()

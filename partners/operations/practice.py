@@ -30,10 +30,12 @@ from enrollments.models import (
     Terms,
 )
 from enrollments.rules import ASKED_SCOPES
-from partners.models import PracticeRun
+from partners.models import PartnerClient, PracticeRun
+from partners.operations.guards import for_a_partner, owns
 from partners.rules import scenarios
 from partners.rules.scenarios import Act, Step
 from partners.states import Scenario
+from partners.who import EVENTS
 from people.models import User
 from people.operations import SYSTEM, Actor
 
@@ -122,8 +124,17 @@ def begin(
 ) -> PracticeRun:  # fmt: skip
     """Plan an event by the very operations of a real one and play the scenario to it.
 
-    With ``lasts_s`` 0 it is over when this returns. Raises Refused when too many are under way.
+    With ``lasts_s`` 0 it is over when this returns. Raises Refused: also for whoever is no practice
+    client, and when too many are under way.
     """
+    for_a_partner(actor, EVENTS, "play practice runs")
+    if not PartnerClient.objects.filter(client_id=client_id, is_practice=True).exists():
+        raise Refused(
+            "Your client works on real homes. Ask the utility for a practice client.",
+            code="not-practice",
+        )
+    if not owns(actor, client_id):
+        raise Refused("A client plays its own practice runs only.", code="role")
     if PracticeRun.objects.filter(client_id=client_id, over_at=None).count() >= MOST_AT_ONCE:
         raise Refused(
             f"{MOST_AT_ONCE} runs are under way; wait until one of them is over.",

@@ -11,6 +11,7 @@ from allauth.idp.oidc.models import Client, Token
 from enrollments.models import PartnerGrant, Program
 from enrollments.tokens import key_of
 from partners.models import PartnerClient, Post, Quota, Webhook
+from partners.queries import news
 from partners.states import HookState, PostState
 from partners.who import EVENTS
 
@@ -96,13 +97,19 @@ def webhook(client_id: str, hook_id: uuid.UUID, *, lock: bool = False) -> Webhoo
     return (found.select_for_update() if lock else found).first()
 
 
-def log(hook: Webhook, *, limit: int = 50) -> list[PostRow]:
-    """The latest posts, newest first."""
-    posts = Post.objects.filter(webhook=hook).order_by("-made_at", "-sequence")[:limit]
-    return [
+def log(
+    hook: Webhook, *, before: uuid.UUID | None = None, limit: int = 50
+) -> tuple[list[PostRow], uuid.UUID | None]:
+    """A page of posts, latest first, and the id to go on ``before`` (None: the last page). From the
+    first one when that post is not kept any more."""
+    mark = Post.objects.filter(webhook=hook, id=before).first() if before else None
+    after = [mark.made_at.isoformat(), str(mark.pk)] if mark else None
+    posts = news.log_page(hook, after=after, limit=limit + 1)
+    shown = [
         PostRow(post, json.dumps(json.loads(post.body), indent=2, ensure_ascii=False))
-        for post in posts
+        for post in posts[:limit]
     ]
+    return shown, shown[-1].post.pk if len(posts) > limit else None
 
 
 def has_post(hook: Webhook, post_id: uuid.UUID) -> bool:

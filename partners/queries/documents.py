@@ -13,8 +13,8 @@ from dr_events.queries.groups import GroupPage
 from dr_events.queries.partner import DeliveryLine, OptOutLine
 from dr_events.queries.tallies import Tally
 from dr_events.states import Reason
-from enrollments import queries
-from enrollments.models import Enrollment, Program
+from enrollments.models import Program
+from enrollments.queries import EnrollmentLine, SystemLine
 from partners.models import Post, PracticeRun, Webhook
 from partners.rules import scenarios
 from partners.states import Scenario
@@ -63,10 +63,10 @@ def group(page: GroupPage) -> dict[str, Any]:
     return {"name": page.group.name, "rule": page.rule, "systems": page.members}
 
 
-def enrollment(row: Enrollment) -> dict[str, Any]:
+def enrollment(row: EnrollmentLine) -> dict[str, Any]:
     return {
-        "system": row.system.serial,
-        "program": row.program.slug,
+        "system": row.serial,
+        "program": row.program,
         "state": row.state,
         "paused_from": utc(row.paused_from),
         "paused_until": utc(row.paused_until),
@@ -75,24 +75,22 @@ def enrollment(row: Enrollment) -> dict[str, Any]:
     }
 
 
-def system(row: Enrollment) -> dict[str, Any]:
-    """An enrolled system. Needs ``system__grant`` and ``program`` loaded."""
-    of = row.system
-    obstacle = queries.obstacle(of)
+def system(row: SystemLine) -> dict[str, Any]:
+    joined, obstacle = row.joined, row.obstacle
     return {
-        "serial": of.serial,
-        "program": row.program.slug,
-        "enrollment": row.state,
-        "brand": of.brand,
-        "model": of.model,
-        "outdoor_type": of.outdoor_type,
-        "capacity_kbtu": number(of.capacity_kbtu),
-        "unit": of.unit,
-        "is_online": of.is_online,
-        "dr_enabled": of.dr_enabled,
+        "serial": joined.serial,
+        "program": joined.program,
+        "enrollment": joined.state,
+        "brand": row.brand,
+        "model": row.model,
+        "outdoor_type": row.outdoor_type,
+        "capacity_kbtu": number(row.capacity_kbtu),
+        "unit": row.unit,
+        "is_online": row.is_online,
+        "dr_enabled": row.dr_enabled,
         "obstacle": {"code": obstacle.value, "detail": obstacle.label} if obstacle else None,
-        "read_at": utc(of.read_at),
-        "updated_at": utc(max(filter(None, (row.changed_at, of.read_at)))),
+        "read_at": utc(row.read_at),
+        "updated_at": utc(max(filter(None, (joined.changed_at, row.read_at)))),
     }
 
 

@@ -8,10 +8,7 @@ def enrollment_for(client_id: str, serial: str) -> Enrollment | None:
     """The live enrollment of this system, if it is in a program of the client's."""
     live = Enrollment.objects.filter(system__serial=serial, state__in=sorted(LIVE_ENROLLMENTS))
     mine = live.filter(program__partners__client_id=client_id)
-    loaded = mine.select_related("program", "system__grant").defer(
-        "system__grant__access_sealed", "system__grant__refresh_sealed"
-    )
-    return loaded.first()
+    return mine.select_related("program").first()
 
 
 def has_left(program_id: int, serial: str) -> bool:

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
 
 from dr_events.models import Event
 from dr_events.states import EventState
 from enrollments.models import Enrollment, PartnerGrant
+from enrollments.queries import EnrollmentLine
 from partners.models import Change, KeptAnswer, PartnerClient, Post, Webhook
 from partners.queries import documents
 from partners.queries.documents import utc
@@ -79,7 +80,7 @@ def _document(
     """Empty where this client may not know: drafts are their planner's."""
     if isinstance(row, Enrollment):
         then = {"system": change.serial} if change.serial else {}
-        return documents.enrollment(row) | {"state": change.state} | then
+        return documents.enrollment(EnrollmentLine.of(row)) | {"state": change.state} | then
     shown = documents.event(row, client_id=client_id, names=names)
     if change.state == EventState.DRAFT and not shown["is_yours"]:
         return {}
@@ -87,24 +88,26 @@ def _document(
 
 
 def due_hooks(*, real_now: datetime) -> QuerySet[Webhook]:
-    """Webhooks nobody works on that have a post whose time has come."""
-    waiting = Post.objects.filter(webhook=OuterRef("pk"), state=PostState.WAITING).filter(
-        Q(next_try_at=None) | Q(next_try_at__lte=real_now)
-    )
+    """Webhooks nobody works on that have a post whose time has come, or that somebody asked for:
+    the waits of a receiver in trouble are not for who stands at the button."""
+    posts = Post.objects.filter(webhook=OuterRef("pk"), state=PostState.WAITING)
+    in_time = Q(next_try_at=None) | Q(next_try_at__lte=real_now)
     return Webhook.objects.filter(
         Q(lease_until=None) | Q(lease_until__lte=real_now),
-        Q(next_try_at=None) | Q(next_try_at__lte=real_now),
-        Exists(waiting),
+        (in_time & Exists(posts.filter(in_time))) | Exists(posts.filter(asked_at__isnull=False)),
         state=HookState.ACTIVE,
     ).order_by("next_try_at", "id")
 
 
 def posts_of(hook: Webhook, *, real_now: datetime, limit: int) -> list[Post]:
-    """What to post next, oldest change first."""
-    waiting = Post.objects.filter(webhook=hook, state=PostState.WAITING).filter(
-        Q(next_try_at=None) | Q(next_try_at__lte=real_now)
-    )
-    return list(waiting.order_by("sequence")[:limit])
+    """What to post next: what somebody asked for, then the oldest change first. While the receiver
+    is to be left alone, only the former."""
+    waiting = Post.objects.filter(webhook=hook, state=PostState.WAITING)
+    wanted = Q(asked_at__isnull=False)
+    if hook.next_try_at is None or hook.next_try_at <= real_now:
+        wanted |= Q(next_try_at=None) | Q(next_try_at__lte=real_now)
+    in_order = F("asked_at").asc(nulls_last=True)
+    return list(waiting.filter(wanted).order_by(in_order, "sequence")[:limit])
 
 
 def log_page(hook: Webhook, *, after: Sequence[str] | None, limit: int) -> list[Post]:

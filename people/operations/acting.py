@@ -1,5 +1,6 @@
 """Who acts, and the line each act leaves in the activity log."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -12,20 +13,26 @@ from people.models import ActivityEntry, User
 class Actor:
     """Who acts: a person, a partner's client, or the product itself.
 
-    ``address`` is the network address the act came from, where there is one.
+    ``address`` is the network address the act came from, where there is one. ``client_id`` and
+    ``scopes`` are a partner's client's: which one, and what its token allows.
     """
 
     name: str
     user: User | None = None
     address: str | None = None
+    client_id: str | None = None
+    scopes: frozenset[str] = frozenset()
 
     @classmethod
     def person(cls, user: User, address: str | None = None) -> "Actor":
         return cls(name=f"user:{user.pk}", user=user, address=address)
 
     @classmethod
-    def partner(cls, client_id: str, address: str | None = None) -> "Actor":
-        return cls(name=f"client:{client_id}", address=address)
+    def partner(
+        cls, client_id: str, address: str | None = None, *, scopes: Iterable[str] = ()
+    ) -> "Actor":
+        name = f"client:{client_id}"
+        return cls(name, address=address, client_id=client_id, scopes=frozenset(scopes))
 
 
 SYSTEM = Actor(name="system")

@@ -12,6 +12,7 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+from django.utils import timezone
 
 from base import clock
 from dr_events.models import Dispatch, Event
@@ -43,7 +44,7 @@ def made(transactional_db):
     cast.neighborhood(summer, 3)
     return clients.create(
         name="Leap", slugs=[summer.slug], read_only=False, actor=Actor("user:test"),
-        now=cast.MORNING,
+        now=cast.MORNING, real_now=timezone.now(),
     )  # fmt: skip
 
 
@@ -71,7 +72,7 @@ def test_the_first_walk_of_the_guide_works_word_for_word(transactional_db, live_
     """Its commands as they stand there, in a shell; only the first two are done here."""
     made = clients.create(
         name="Leap", slugs=[], read_only=False, is_practice=True, actor=Actor("user:test"),
-        now=datetime.now(UTC),
+        now=datetime.now(UTC), real_now=datetime.now(UTC),
     )  # fmt: skip
     guide = (FILE.parents[1] / "partner_api.md").read_text()
     walk = guide.split("## A first event in ten minutes", 1)[1].split("**With real homes**", 1)[0]

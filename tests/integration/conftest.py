@@ -17,6 +17,7 @@ from enrollments.rules import ASKED_SCOPES
 from people.operations import Actor
 from tests import cast
 from tests.contract.conftest import CLIENT, SECRET, Cloud
+from tests.receiver import Receiver
 
 
 class Vendor(Cloud):
@@ -88,6 +89,15 @@ def vendor(tmp_path: Path, settings: Settings, transactional_db: None) -> Iterat
         dispatch_vendor.requests().close()
         vendor_session.config.cache_clear()
         cloud.stop()
+
+
+@pytest.fixture
+def receiver(settings: Settings) -> Iterator[Receiver]:
+    """A partner's receiver that webhooks may have although it is in here."""
+    made = Receiver()
+    settings.WEBHOOK_INNER_HOSTS = (made.host,)
+    yield made
+    made.close()
 
 
 def utc(epoch: float) -> datetime:

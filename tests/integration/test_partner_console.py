@@ -24,7 +24,6 @@ from people.models import ActivityEntry
 from people.operations import Actor
 from people.states import Role
 from tests import cast
-from tests.receiver import Receiver
 
 pytestmark = pytest.mark.django_db
 TOKEN = "/identity/o/api/token"
@@ -45,17 +44,14 @@ def olga(summer):
     return browser
 
 
-@pytest.fixture
-def receiver(settings):
-    made = Receiver()
-    settings.WEBHOOK_INNER_HOSTS = (made.host,)
-    yield made
-    made.close()
-
-
 def make(name="Leap"):
     return clients.create(
-        name=name, slugs=["summer-peak"], read_only=False, actor=DESK, now=cast.MORNING
+        name=name,
+        slugs=["summer-peak"],
+        read_only=False,
+        actor=DESK,
+        now=cast.MORNING,
+        real_now=timezone.now(),
     )
 
 

@@ -6,6 +6,7 @@ import pytest
 from allauth.idp.oidc.models import Client, Token
 from django.test import Client as Browser
 from django.urls import reverse
+from django.utils import timezone
 
 from base import clock
 from partners.models import PartnerClient
@@ -26,7 +27,7 @@ def made(monkeypatch: pytest.MonkeyPatch) -> clients.Credentials:
     cast.program()
     return clients.create(
         name="Leap", slugs=["summer-peak"], read_only=False, actor=Actor("user:test"),
-        now=cast.MORNING,
+        now=cast.MORNING, real_now=timezone.now(),
     )  # fmt: skip
 
 

@@ -16,7 +16,6 @@ from partners.rules import addresses, signing
 from people.models import ActivityEntry
 from tests import cast
 from tests.partner_calls import Caller
-from tests.receiver import Receiver
 
 pytestmark = pytest.mark.django_db
 
@@ -26,14 +25,6 @@ def leap(monkeypatch):
     monkeypatch.setattr(clock, "now", lambda: cast.MORNING)
     cast.program()
     return Caller("summer-peak")
-
-
-@pytest.fixture
-def receiver(settings):
-    made = Receiver()
-    settings.WEBHOOK_INNER_HOSTS = (made.host,)
-    yield made
-    made.close()
 
 
 def make(leap, receiver, **fields):

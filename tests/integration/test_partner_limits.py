@@ -78,7 +78,12 @@ def door(summer, monkeypatch):
     monkeypatch.setattr(doors, "AT_A_CLIENT", 2)
     monkeypatch.setattr(doors, "FROM_AN_ADDRESS", 3)
     return clients.create(
-        name="Leap", slugs=[], read_only=False, actor=Actor("user:test"), now=cast.MORNING
+        name="Leap",
+        slugs=[],
+        read_only=False,
+        actor=Actor("user:test"),
+        now=cast.MORNING,
+        real_now=timezone.now(),
     )
 
 

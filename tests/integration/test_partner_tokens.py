@@ -26,7 +26,12 @@ SHELL = Actor("user:test")
 def made():
     cast.program()
     return clients.create(
-        name="Leap", slugs=["summer-peak"], read_only=False, actor=SHELL, now=cast.MORNING
+        name="Leap",
+        slugs=["summer-peak"],
+        read_only=False,
+        actor=SHELL,
+        now=cast.MORNING,
+        real_now=timezone.now(),
     )
 
 

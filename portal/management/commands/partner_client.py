@@ -1,5 +1,6 @@
-"""Make a partner's client, give it programs, or give it a new secret."""
+"""Make a partner's client, give it programs or a new secret, suspend it: as in the console."""
 
+from collections.abc import Callable
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
@@ -10,10 +11,17 @@ from partners.operations import clients
 from people.operations import Actor
 
 SHELL = Actor("command:partner_client")
+# Acts that need the client alone.
+PLAIN = {
+    "suspend": "it gets no token and those it has end, until it is resumed",
+    "resume": "it gets tokens again, by the secrets it had",
+    "end-tokens": "every token issued so far ends; the secret fetches new ones",
+    "end-old-secret": "the secret before the newest ends before its time",
+}
 
 
 class Command(BaseCommand):
-    help = "Make a partner's API client, grant it programs, or rotate its secret."
+    help = "Make a partner's API client, give it programs or a new secret, suspend or resume it."
 
     def add_arguments(self, parser: CommandParser) -> None:
         acts = parser.add_subparsers(dest="act", required=True)
@@ -35,6 +43,11 @@ class Command(BaseCommand):
         grant = acts.add_parser("grant", help="more programs for a client")
         grant.add_argument("client_id")
         grant.add_argument("--program", action="append", required=True, help="slug; repeatable")
+        revoke = acts.add_parser("revoke", help="a program it shall see no more")
+        revoke.add_argument("client_id")
+        revoke.add_argument("--program", required=True, help="slug")
+        for act, words in PLAIN.items():
+            acts.add_parser(act, help=words).add_argument("client_id")
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
@@ -47,7 +60,7 @@ class Command(BaseCommand):
             self.stderr.write("The secret is shown this once; only its hash is kept.")
 
     def _act(self, options: dict[str, Any]) -> clients.Credentials | None:
-        now = clock.now()
+        now, real_now = clock.now(), clock.real_now()
         if options["act"] == "create":
             return clients.create(
                 name=options["name"],
@@ -56,6 +69,7 @@ class Command(BaseCommand):
                 is_practice=options["practice"],
                 actor=SHELL,
                 now=now,
+                real_now=real_now,
             )
         if options["act"] == "rotate":
             return clients.rotate(
@@ -64,9 +78,17 @@ class Command(BaseCommand):
                 end_tokens=options["end_tokens"],
                 actor=SHELL,
                 now=now,
+                real_now=real_now,
             )
-        clients.grant(
-            client_id=options["client_id"], slugs=options["program"], actor=SHELL, now=now
-        )
-        self.stdout.write("Granted.")
+        who: dict[str, Any] = {"client_id": options["client_id"], "actor": SHELL, "now": now}
+        acts: dict[str, Callable[[], Any]] = {
+            "grant": lambda: clients.grant(slugs=options["program"], **who),
+            "revoke": lambda: clients.revoke(slug=options["program"], **who),
+            "suspend": lambda: clients.suspend(**who, real_now=real_now),
+            "resume": lambda: clients.resume(**who),
+            "end-tokens": lambda: clients.end_tokens(**who),
+            "end-old-secret": lambda: clients.end_old_secret(**who),
+        }
+        acts[options["act"]]()
+        self.stdout.write("Done.")
         return None
