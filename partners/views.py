@@ -69,6 +69,9 @@ def _client_page(request: HttpRequest, client_id: str, more: dict[str, Any]) -> 
         "scopes": SCOPES,
         "read": READ,
         "requests_for_all": settings.PARTNER_REQUESTS_PER_MINUTE,
+        "allowed_now": clients.allowed_mark(
+            client.scopes, client.own.requests_per_minute if client.own else None
+        ),
     }
     return render(request, "partners/client.html", context | _programs(client_id) | more)
 
@@ -104,6 +107,13 @@ def partner_act(request: HttpRequest, client_id: str, act: str) -> HttpResponse:
         acts[act]()
         messages.success(request, "Done.")
     except Refused as no:
+        if act == "allow":  # what was typed stays
+            typed = {
+                "scopes": [READ, *request.POST.getlist("scope")],
+                "often": request.POST.get("requests_per_minute", ""),
+                "wrong": str(no),
+            }
+            return _client_page(request, client_id, {"allow": typed})
         messages.error(request, str(no))
     return redirect("console_partner", client_id)
 
@@ -116,6 +126,7 @@ def _allowed(request: HttpRequest) -> dict[str, Any]:
     return {
         "scopes": request.POST.getlist("scope"),
         "requests_per_minute": int(often) if often else None,
+        "seen": request.POST.get("seen", ""),
     }
 
 
@@ -166,6 +177,7 @@ def _hook_page(request: HttpRequest, hook: Webhook, more: dict[str, Any]) -> Htt
     log, further = desk.log(hook, before=before)
     context = {
         "hook": hook,
+        "seen": hooks.mark(hook),
         "client": desk.client(hook.client_id),
         "log": log,
         "further": further,
@@ -197,11 +209,19 @@ def webhook_act(request: HttpRequest, client_id: str, hook_id: uuid.UUID, act: s
         if act == "change":
             url = request.POST.get("url", "").strip()
             posting.check_address(url)
-            hooks.change(url=url, kinds=request.POST.getlist("kind"), **who)
+            seen, kinds = request.POST.get("seen", ""), request.POST.getlist("kind")
+            hooks.change(url=url, kinds=kinds, seen=seen, **who)
         else:
             acts[act]()
         messages.success(request, "Done.")
     except Refused as no:
+        if act == "change":  # what was typed stays
+            typed = {
+                "url": request.POST.get("url", ""),
+                "chosen": request.POST.getlist("kind"),
+                "wrong": str(no),
+            }
+            return _hook_page(request, _hook(client_id, hook_id), {"typed": typed})
         messages.error(request, str(no))
     if act == "remove":
         return redirect("console_partner", client_id)

@@ -47,8 +47,12 @@ def _if(used: bool, value: Decimal | None) -> float | None:
     return float(value) if used and value is not None else None
 
 
-def submit(*, event_id: int, actor: Actor, now: datetime) -> Event:
-    """Freeze the message of a draft and hand it on. Raises Refused; see operations.submit."""
+def submit(*, event_id: int, actor: Actor, now: datetime, seen: int | None = None) -> Event:
+    """Freeze the message of a draft and hand it on. Raises Refused; see operations.submit.
+
+    ``seen`` is the version somebody looked at; None: as it is now. Either way the version whose
+    message is frozen is the one that is handed on.
+    """
     event = Event.objects.get(id=event_id)
     try:
         message = _message(event)
@@ -60,4 +64,5 @@ def submit(*, event_id: int, actor: Actor, now: datetime) -> Event:
         content_type=message.content_type,
         version=message.version,
     )
-    return operations.submit(event_id=event_id, actor=actor, now=now)
+    seen = event.version if seen is None else seen
+    return operations.submit(event_id=event_id, seen=seen, actor=actor, now=now)

@@ -13,11 +13,14 @@ from people.operations import Actor, for_operators, record
 
 
 @transaction.atomic
-def cancel(*, event_id: int, actor: Actor, now: datetime) -> int:
+def cancel(*, event_id: int, actor: Actor, now: datetime, typed: str | None = None) -> int:
     """Stop everything that is not sent yet; how many homes were spared.
 
+    ``typed`` is what a person typed to confirm: the event's name, in small or capital letters; a
+    draft is discarded without. None: whoever asks is a program, whose hand does not slip.
+
     What Carrier has already accepted cannot be recalled by us and is shown so. Raises Refused
-    when the event is over or was cancelled before.
+    when the event is over or was cancelled before, and when something else was typed.
     """
     for_operators(actor, "cancel events")
     event = locked(event_id)
@@ -26,11 +29,22 @@ def cancel(*, event_id: int, actor: Actor, now: datetime) -> int:
     old = EventState(event.state)
     if old in (EventState.CANCELLED, EventState.COMPLETED):
         raise Refused(f"This event is {old.label.lower()} already.", code="wrong-state")
+    # Asked of the event as it is now, not as the page showed it: a draft may have been handed on.
+    if typed is not None and old != EventState.DRAFT and _plain(typed) != _plain(event.name):
+        raise Refused(
+            f"Nothing was cancelled: type the name of the event, {event.name}.",
+            field="confirm",
+            code="not-confirmed",
+        )
     move(event, old, EventState.CANCELLED, cancelled_at=now)
     spared = call_off_unsent(event_id=event_id)
     record(actor=actor, verb="cancel", subject=f"event:{event_id}", now=now, spared=spared)
     bell.ring()
     return spared
+
+
+def _plain(name: str) -> str:
+    return " ".join(name.split()).casefold()
 
 
 def call_off_unsent(*, event_id: int) -> int:

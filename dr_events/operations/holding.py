@@ -10,15 +10,21 @@ from django.db import connection, transaction
 from base import bell, clock
 from base.refusal import Refused
 from dr_events.models import Control, Dispatch, Event
+from dr_events.queries.holds import hold_mark
 from dr_events.rules import circuit as rules
 from dr_events.states import EventState
 from people.operations import SYSTEM, Actor, for_operators, for_people, record
 
 
 @transaction.atomic
-def emergency_stop(*, why: str, actor: Actor, now: datetime) -> None:
-    """Nothing more is sent, by anybody, for any event, until it is released."""
+def emergency_stop(*, why: str, actor: Actor, now: datetime) -> bool:
+    """Nothing more is sent, by anybody, for any event, until it is released.
+
+    False when it is stopped already: who stopped it first, and may not release it, stays.
+    """
     for_operators(actor, "stop sending")
+    if Control.objects.select_for_update().filter(id=1, stopped=True).exists():
+        return False
     Control.objects.update_or_create(
         id=1,
         defaults={
@@ -29,20 +35,37 @@ def emergency_stop(*, why: str, actor: Actor, now: datetime) -> None:
         },
     )
     record(actor=actor, verb="emergency-stop", subject="control", now=now, why=why)
+    return True
 
 
 @transaction.atomic
-def release_stop(*, actor: Actor, now: datetime) -> None:
-    """Sending may go on. It takes a second person: whoever stopped it cannot release it."""
+def release_stop(*, actor: Actor, now: datetime, seen: str | None = None) -> None:
+    """Sending may go on. It takes a second person: whoever stopped it cannot release it.
+
+    ``seen`` names the stop that was looked at (queries.holds.Hold.mark), here and below; None:
+    whichever there is. Raises Refused, also when it is another one by now.
+    """
     for_people(actor, "release a stop")
     control = Control.objects.select_for_update().filter(id=1).first()
     if control is None or not control.stopped:
         raise Refused("Nothing is stopped.", code="not-stopped")
+    _same(seen, control.stopped_at)
     if control.stopped_by == actor.name:
         raise Refused("Somebody else must release a stop you made.", code="own-stop")
     Control.objects.filter(id=1).update(stopped=False)
     record(actor=actor, verb="release-stop", subject="control", now=now)
     bell.ring()
+
+
+def _same(seen: str | None, since: datetime | None) -> None:
+    """Nobody lets go of what they have not seen: one hold may have ended and another begun while
+    the page was open."""
+    if seen is not None and seen != hold_mark(since):
+        raise Refused(
+            "Nothing was released: what you saw had ended, and something else holds sending back "
+            "now. Look at it first.",
+            code="stale",
+        )
 
 
 _ANSWERS = """
@@ -74,12 +97,15 @@ def judge_circuit(*, event_id: int, now: datetime) -> bool:
 
 
 @transaction.atomic
-def close_circuit(*, actor: Actor, now: datetime) -> None:
+def close_circuit(*, actor: Actor, now: datetime, seen: str | None = None) -> None:
     """Somebody looked, the mistake is mended: sending may go on. Raises Refused if it is closed.
 
     Answers are counted afresh from here; what was refused stays refused.
     """
     for_people(actor, "let sending go on")
+    control = Control.objects.select_for_update().filter(id=1, broken_at__isnull=False).first()
+    if control:
+        _same(seen, control.broken_at)
     closed = Control.objects.filter(id=1, broken_at__isnull=False).update(
         broken_at=None, broken_why="", mended_at=clock.real_now()
     )
@@ -128,12 +154,15 @@ def database_restored(*, why: str, quiet: timedelta, absent_needed: int, now: da
 
 
 @transaction.atomic
-def release_restored(*, actor: Actor, now: datetime) -> int:
+def release_restored(*, actor: Actor, now: datetime, seen: str | None = None) -> int:
     """Somebody compared events, cancels and opt-outs with what people know: sending may go on.
 
     Rows that are still unsure stay so until a home's list tells. Returns how many those are.
     """
     for_people(actor, "let sending go on")
+    control = Control.objects.select_for_update().filter(id=1, restored_at__isnull=False).first()
+    if control:
+        _same(seen, control.restored_at)
     released = Control.objects.filter(id=1, restored_at__isnull=False).update(
         restored_at=None, restored_why=""
     )

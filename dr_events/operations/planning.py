@@ -133,15 +133,17 @@ def revise(
     event = locked(event_id)
     if event.state != EventState.DRAFT:
         raise Refused("Only a draft can be changed; nothing was saved.", code="wrong-state")
-    if event.version != seen:
-        raise Refused("Somebody changed this draft meanwhile; nothing was saved.", code="stale")
-    check(program, wish, now=now)
     values = _values(wish) | {"program_id": program.pk, "created_by": actor.name}
     changes = {
         name: [str(before), str(after)]
         for name, after in values.items()
         if (before := getattr(event, name)) != after
     }
+    if not changes:  # the button was pressed twice
+        return event
+    if event.version != seen:
+        raise Refused("Somebody changed this draft meanwhile; nothing was saved.", code="stale")
+    check(program, wish, now=now)
     Event.objects.filter(id=event_id).update(version=seen + 1, **values)
     record(actor=actor, verb="revise", subject=f"event:{event_id}", now=now, changes=changes)
     return Event.objects.get(id=event_id)
@@ -158,14 +160,21 @@ def unsaved(program: Program, wish: Draft) -> Event:
 
 
 @transaction.atomic
-def submit(*, event_id: int, actor: Actor, now: datetime) -> Event:
+def submit(*, event_id: int, seen: int, actor: Actor, now: datetime) -> Event:
     """Hand the draft on: to a second person where the program asks for one, else schedule it.
 
-    Raises Refused when it is no draft, Invalid when its time has become impossible, and Refused
-    when nobody would get it.
+    ``seen`` is the version its message was made from. Raises Refused when it is no draft or was
+    changed meanwhile, Invalid when its time has become impossible, and Refused when nobody would
+    get it.
     """
     for_operators(actor, "plan events")
     event = locked(event_id)
+    if event.state == EventState.DRAFT and event.version != seen:
+        raise Refused(
+            "Somebody changed this draft meanwhile; nothing was handed on. Look at it as it is "
+            "now.",
+            code="stale",
+        )
     if event.program.needs_approval:
         check(event.program, event, now=now)
         if not candidates.preview(event).targeted:

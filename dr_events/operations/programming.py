@@ -3,20 +3,21 @@
 import hashlib
 from collections.abc import Mapping, Sequence
 from copy import copy
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import date, datetime, time
 from decimal import Decimal
 from typing import Any
 
-import orjson
 from django.db import IntegrityError, connection, transaction
 from django.utils.text import slugify
 
 from base.refusal import Refused
 from dr_events.models import Event
 from dr_events.operations.planning import limits_of, wish_of
+from dr_events.queries.seasons import credit_of
 from dr_events.rules import limits as rules
 from dr_events.rules.credit import Credit
+from dr_events.rules.credit import mark as credit_mark
 from dr_events.states import EventState
 from enrollments.models import Program, Terms
 from people.operations import Actor, for_people, record
@@ -72,20 +73,20 @@ def change_program(
     """
     _may(actor)
     program = Program.objects.select_for_update().get(slug=slug)
-    if mark(program) != seen:
-        raise Refused(
-            "Somebody changed this program while you were typing. Nothing was saved: look at it "
-            "as it is now, then repeat your change.",
-            code="stale",
-        )
     changes = {
         name: [before, after]
         for name in FIELDS
         if name in values
         and (before := _plain(getattr(program, name))) != (after := _plain(values[name]))
     }
-    if not changes:
+    if not changes:  # also when the button was pressed twice
         return []
+    if mark(program) != seen:
+        raise Refused(
+            "Somebody changed this program while you were typing. Nothing was saved: look at it "
+            "as it is now, then repeat your change.",
+            code="stale",
+        )
     for name in changes:
         setattr(program, name, values[name])
     _save(program)
@@ -131,13 +132,13 @@ def publish_terms(*, slug: str, text: str, after: int, actor: Actor, now: dateti
     _may(actor)
     program = Program.objects.select_for_update().get(slug=slug)
     last = Terms.objects.filter(program=program).order_by("-version").first()
+    text = text.replace("\r\n", "\n").strip()
+    if last and last.text.strip() == text:  # also when the button was pressed twice
+        raise Refused("This is the text that is published already.", field="text", code="same")
     if (last.version if last else 0) != after:
         raise Refused("Somebody published a newer version meanwhile; read it first.", code="stale")
-    text = text.replace("\r\n", "\n").strip()
     if not text:
         raise Refused("Write the text homes are to agree to.", field="text", code="empty")
-    if last and last.text.strip() == text:
-        raise Refused("This is the text that is published already.", field="text", code="same")
     terms = Terms.objects.create(program=program, version=after + 1, text=text, published_at=now)
     record(
         actor=actor, verb="publish-terms", subject=f"program:{program.pk}", now=now,
@@ -147,37 +148,40 @@ def publish_terms(*, slug: str, text: str, after: int, actor: Actor, now: dateti
 
 
 @transaction.atomic
-def set_credit(*, slug: str, credit: Credit, actor: Actor, now: datetime) -> None:
-    """How the program thanks its homes, from now on and for the season that runs."""
+def set_credit(
+    *, slug: str, credit: Credit, actor: Actor, now: datetime, seen: str | None = None
+) -> None:
+    """How the program thanks its homes, from now on and for the season that runs.
+
+    ``seen`` is ``rules.credit.mark`` of the rule the form showed; None: whichever there is. Raises
+    Refused when it is another one by now.
+    """
     _may(actor)
     program = Program.objects.select_for_update().get(slug=slug)
-    values: dict[str, Any] = {
-        "program": program.pk,
-        "basis": str(credit.basis),
-        "threshold": credit.threshold,
-        "season_cents": credit.season_cents,
-        "event_cents": credit.event_cents,
-    }
+    before = credit_of(program)
+    if before == credit:  # the button was pressed twice
+        return
+    if seen is not None and seen != credit_mark(before):
+        raise Refused(
+            "Somebody changed this rule while you were typing, and nothing was saved. The rule as "
+            "it is now stands above; save again to put yours in its place.",
+            code="stale",
+        )
+    after = asdict(credit) | {"basis": str(credit.basis)}
     with connection.cursor() as cursor:
-        cursor.execute(_SET_CREDIT, values)
-        before = cursor.fetchone()[0]
-    after = {name: value for name, value in values.items() if name != "program"}
+        cursor.execute(_SET_CREDIT, after | {"program": program.pk})
     record(
         actor=actor, verb="set-credit", subject=f"program:{program.pk}", now=now,
-        before=orjson.loads(before) if before else None, after=after,
+        before=asdict(before) | {"basis": str(before.basis)} if before else None, after=after,
     )  # fmt: skip
 
 
 _SET_CREDIT = """
-WITH before AS (SELECT * FROM dr_events_credit WHERE program_id = %(program)s)
-, saved AS (
-    INSERT INTO dr_events_credit (program_id, basis, threshold, season_cents, event_cents)
-    VALUES (%(program)s, %(basis)s, %(threshold)s, %(season_cents)s, %(event_cents)s)
-    ON CONFLICT (program_id) DO UPDATE SET basis = excluded.basis,
-        threshold = excluded.threshold, season_cents = excluded.season_cents,
-        event_cents = excluded.event_cents
-)
-SELECT (SELECT to_jsonb(b) - 'program_id' FROM before b)
+INSERT INTO dr_events_credit (program_id, basis, threshold, season_cents, event_cents)
+VALUES (%(program)s, %(basis)s, %(threshold)s, %(season_cents)s, %(event_cents)s)
+ON CONFLICT (program_id) DO UPDATE SET basis = excluded.basis,
+    threshold = excluded.threshold, season_cents = excluded.season_cents,
+    event_cents = excluded.event_cents
 """
 
 

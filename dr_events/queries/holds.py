@@ -59,6 +59,15 @@ class Hold:
     by: str = ""
     actor: str = ""
 
+    @property
+    def mark(self) -> str:
+        return hold_mark(self.at)
+
+
+def hold_mark(since: datetime | None) -> str:
+    """Names one hold of its kind: since when it is."""
+    return since.isoformat() if since else ""
+
 
 def holds(*, real_now: datetime) -> list[Hold]:
     """Everything that holds sending back now, worst first."""

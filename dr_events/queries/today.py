@@ -67,6 +67,16 @@ class Now:
         return self.events[0].event.program.time_zone if self.events else "UTC"
 
     @property
+    def under_way(self) -> list[EventPage]:
+        """What cancelling everything with the stop would end."""
+        return [page for page in self.running if page.phase != Phase.OVER]
+
+    @property
+    def stoppable(self) -> list[EventPage]:
+        """Events of which something is not sent yet."""
+        return [page for page in self.scheduled if page.tally.can_stop]
+
+    @property
     def can_stop(self) -> int:
         """Requests that the emergency stop would hold back now, of every scheduled event."""
         return sum(page.tally.can_stop for page in self.scheduled)

@@ -25,6 +25,13 @@ class Credit:
     event_cents: int
 
 
+def mark(credit: Credit | None) -> str:
+    """Names a rule: a form that was filled in from another one is refused."""
+    if credit is None:
+        return "none"
+    return f"{credit.basis}-{credit.threshold}-{credit.season_cents}-{credit.event_cents}"
+
+
 @dataclass(frozen=True, slots=True)
 class Season:
     """One home's season: events and hours it was asked for, and took part in."""

@@ -40,9 +40,12 @@ def console_events(request: HttpRequest) -> HttpResponse:
 
 @console_page
 def event(request: HttpRequest, event_id: int) -> HttpResponse:
-    page = _page(event_id)
+    return _whole(request, _page(event_id))
+
+
+def _whole(request: HttpRequest, page: pages.EventPage, **more: Any) -> HttpResponse:
     context = _board(request, page) | {"groups": groups.names(page.event.groups)}
-    return render(request, "events/event.html", context)
+    return render(request, "events/event.html", context | more)
 
 
 @console_page
@@ -120,8 +123,11 @@ def said(event_id: int) -> str:
 @operator_act
 @require_POST
 def event_submit(request: HttpRequest, event_id: int) -> HttpResponse:
+    """``seen``, the draft's version, travels with the form."""
+    seen = number(request.POST.get("seen", ""))
+
     def hand_on(actor: Actor) -> str:
-        dispatch.submit(event_id=event_id, actor=actor, now=clock.now())
+        dispatch.submit(event_id=event_id, seen=seen, actor=actor, now=clock.now())
         return said(event_id)
 
     return _decide(request, event_id, hand_on, "{}")
@@ -158,12 +164,20 @@ def event_send_back(request: HttpRequest, event_id: int) -> HttpResponse:
 @operator_act
 @require_POST
 def event_cancel(request: HttpRequest, event_id: int) -> HttpResponse:
-    return _decide(
-        request,
-        event_id,
-        lambda actor: operations.cancel(event_id=event_id, actor=actor, now=clock.now()),
-        "Cancelled. Homes that were spared: {}.",
-    )
+    """The event's name must be typed (docs/decisions/0007-typed-guards.md)."""
+    _page(event_id)
+    typed = request.POST.get("confirm", "")
+    try:
+        spared = operations.cancel(
+            event_id=event_id, typed=typed, actor=actor_of(request), now=clock.now()
+        )
+    except Refused as refused:
+        if refused.field == "confirm":
+            return _whole(request, _page(event_id), typed=typed, not_cancelled=str(refused))
+        messages.error(request, str(refused))
+    else:
+        messages.success(request, f"Cancelled. Homes that were spared: {spared}.")
+    return redirect("event", event_id)
 
 
 @operator_act

@@ -15,6 +15,7 @@ from dr_events import operations
 from dr_events.forms import CreditForm
 from dr_events.queries import programs
 from dr_events.queries import seasons as query
+from dr_events.rules.credit import mark
 from people.access import actor_of, console_page, me, service_act
 from people.operations import record
 
@@ -64,6 +65,7 @@ def season(request: HttpRequest, slug: str) -> HttpResponse:
         "further": further,
         "is_first_page": not after,
         "zone": page.program.time_zone,
+        "seen": mark(page.credit),
     }
     return render(request, "console/program_season.html", context)
 
@@ -71,7 +73,11 @@ def season(request: HttpRequest, slug: str) -> HttpResponse:
 def _kept(request: HttpRequest, slug: str, form: CreditForm) -> bool:
     try:
         operations.set_credit(
-            slug=slug, credit=form.credit(), actor=actor_of(request), now=clock.now()
+            slug=slug,
+            credit=form.credit(),
+            seen=request.POST.get("seen", ""),
+            actor=actor_of(request),
+            now=clock.now(),
         )
     except Refused as refused:
         form.add_error(None, str(refused))

@@ -210,6 +210,11 @@ def resume(*, client_id: str, actor: Actor, now: datetime) -> None:
     record(actor=actor, verb="partner-resume", subject=f"client:{client_id}", now=now)
 
 
+def allowed_mark(scopes: Sequence[str], requests_per_minute: int | None) -> str:
+    """Names what a client is allowed: a form that was filled in from something else is refused."""
+    return f"{' '.join(sorted(scopes))} {requests_per_minute or 'as-all'}"
+
+
 @transaction.atomic
 def allow(
     *,
@@ -218,10 +223,12 @@ def allow(
     requests_per_minute: int | None,
     actor: Actor,
     now: datetime,
+    seen: str | None = None,
 ) -> None:
     """What the client may ask for (reading always) and how often a minute; None: as for all.
 
-    Tokens that hold a scope it loses end. Raises Refused, and changes nothing.
+    ``seen`` is ``allowed_mark`` as the form showed it; None: whatever it is. Tokens that hold a
+    scope it loses end. Raises Refused, and changes nothing.
     """
     for_the_utility(actor, "say what partners may ask")
     if unknown := set(scopes) - set(SCOPES):
@@ -233,6 +240,16 @@ def allow(
         )
     client = _client(client_id)
     wanted = [scope for scope in SCOPES if scope == READ or scope in scopes]
+    own = PartnerClient.objects.filter(client=client).first()
+    before = allowed_mark(client.get_scopes(), own.requests_per_minute if own else None)
+    if before == allowed_mark(wanted, requests_per_minute):  # the button was pressed twice
+        return
+    if seen is not None and seen != before:
+        raise Refused(
+            "Somebody changed what this client may do meanwhile, and nothing was saved. It stands "
+            "above as it is now; save again to put yours in its place.",
+            code="stale",
+        )
     lost = set(client.get_scopes()) - set(wanted)
     client.set_scopes(wanted)
     client.save(update_fields=["scopes"])

@@ -4,6 +4,7 @@ All times here are real time: a receiver lives in no simulated one. The utility 
 a partner's client with the scope for it what is about its own.
 """
 
+import hashlib
 import secrets
 import uuid
 from collections.abc import Iterable, Sequence
@@ -65,13 +66,35 @@ def make(
     return made
 
 
+def mark(hook: Webhook) -> str:
+    """Names address and news: a form that was filled in from others is refused."""
+    text = f"{hook.url} {' '.join(sorted(hook.kinds))}"
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
 @transaction.atomic
 def change(
-    *, hook_id: uuid.UUID, url: str, kinds: Sequence[str], actor: Actor, now: datetime
+    *,
+    hook_id: uuid.UUID,
+    url: str,
+    kinds: Sequence[str],
+    actor: Actor,
+    now: datetime,
+    seen: str | None = None,
 ) -> None:
-    """Another address, or other news. Raises Refused."""
+    """Another address, or other news. ``seen`` is ``mark`` as the form showed it; None: whoever
+    asks has compared. Raises Refused, also when it is another one by now."""
     hook = _locked(hook_id, actor, "change webhooks")
+    before = mark(hook)
     hook.url, hook.kinds = url, _known(kinds)
+    if mark(hook) == before:  # the button was pressed twice
+        return
+    if seen is not None and seen != before:
+        raise Refused(
+            "Somebody changed this webhook meanwhile, and nothing was saved. It stands above as it "
+            "is now; save again to put yours in its place.",
+            code="stale",
+        )
     hook.save(update_fields=["url", "kinds"])
     record(actor=actor, verb="webhook-change", subject=f"webhook:{hook_id}", now=now, url=url)
 

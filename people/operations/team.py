@@ -105,12 +105,20 @@ def accept(
 
 
 @transaction.atomic
-def change_role(*, user_id: int, role: Role, actor: Actor, now: datetime) -> None:
-    """From the next page on this person may do what the new role may. Raises Refused."""
+def change_role(*, user_id: int, seen: str, role: Role, actor: Actor, now: datetime) -> None:
+    """From the next page on this person may do what the new role may. ``seen`` is the role the
+    form showed. Raises Refused, also when it is another one by now."""
     _check_role(role)
     user = _somebody_else(user_id, actor)
     if user.role == role:
         return
+    if user.role != seen:
+        raise Refused(
+            f"Somebody changed this role meanwhile: it is {Role(user.role).label} now. Nothing was "
+            "changed; press again if your choice still holds.",
+            field="role",
+            code="stale",
+        )
     before = user.role
     User.objects.filter(pk=user.pk).update(role=role, **_back_office(role))
     record(

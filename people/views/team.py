@@ -76,13 +76,17 @@ def withdraw_invitation(request: HttpRequest, invitation_id: int) -> HttpRespons
 @manager_page
 @require_safe
 def person(request: HttpRequest, user_id: int) -> HttpResponse:
+    return _person(request, user_id)
+
+
+def _person(request: HttpRequest, user_id: int, form: RoleForm | None = None) -> HttpResponse:
     found = query.person(user_id, real_now=timezone.now())
     if found is None:
         raise Http404
     context = {
         "person": found,
         "is_me": found.id == me(request).pk,
-        "form": RoleForm(initial={"role": found.role}),
+        "form": form or RoleForm(initial={"role": found.role}),
         "roles": [(role.label, sentence) for role, sentence in ROLE_SENTENCES.items()],
         "zone": settings.UTILITY_TIME_ZONE,
     }
@@ -92,18 +96,25 @@ def person(request: HttpRequest, user_id: int) -> HttpResponse:
 @manager_page
 @require_POST
 def person_role(request: HttpRequest, user_id: int) -> HttpResponse:
+    """``seen``, the role it was, travels with the form."""
     role = request.POST.get("role", "")
-    return _decide(
-        request,
-        lambda actor: operations.change_role(
+    try:
+        operations.change_role(
             user_id=user_id,
+            seen=request.POST.get("seen", ""),
             role=Role(role) if role in Role.values else Role.HOMEOWNER,
-            actor=actor,
+            actor=actor_of(request),
             now=clock.now(),
-        ),
-        "The new role counts from now on.",
-        user_id,
-    )
+        )
+    except Refused as refused:
+        if refused.code == "stale":
+            form = RoleForm(request.POST)
+            form.add_error("role", str(refused))
+            return _person(request, user_id, form)
+        messages.error(request, str(refused))
+    else:
+        messages.success(request, "The new role counts from now on.")
+    return _back(user_id)
 
 
 @manager_page
@@ -161,6 +172,10 @@ def _decide(
         messages.error(request, str(refused))
     else:
         messages.success(request, done)
+    return _back(user_id)
+
+
+def _back(user_id: int) -> HttpResponse:
     if user_id and query.person(user_id, real_now=timezone.now()):
         return redirect("person", user_id)
     return redirect("people")

@@ -109,6 +109,7 @@ def test_a_second_person_approves_and_the_event_is_called_off(
         ask_for_two(amir, False)
     olga.go(address)
     olga.press(olga.page.locator("summary", has_text="Cancel the event"))
+    olga.page.get_by_label("to confirm").fill("Needs four eyes")
     olga.press(olga.button("Cancel the event"))
     olga.sees(f"Homes that were spared: {stack.enrolled}.")
     assert stack.posts(stack.at(day, 15)) == {}
@@ -144,5 +145,6 @@ def test_a_refusal_of_all_is_mended_and_sent_again(
     who.look("sent-again", "light", "dark")
     expect(who.button("Send the failed ones again")).to_have_count(0)
     who.press(who.page.locator("summary", has_text="Cancel the event"))
+    who.page.get_by_label("to confirm").fill("One was refused")
     who.press(who.button("Cancel the event"))
     who.sees("Homes that were spared: 0.")

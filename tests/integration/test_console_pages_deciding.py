@@ -93,9 +93,10 @@ def test_cancel_spares_what_is_not_sent(desk: Client) -> None:
     program = cast.program()
     cast.neighborhood(program, 2)
     event = cast.scheduled(program)
-    text = desk.post(reverse("event_cancel", args=[event.pk]), follow=True).content.decode()
+    address, named = reverse("event_cancel", args=[event.pk]), {"confirm": "Hot afternoon"}
+    text = desk.post(address, named, follow=True).content.decode()
     assert "Homes that were spared: 2." in text
-    again = desk.post(reverse("event_cancel", args=[event.pk]), follow=True).content.decode()
+    again = desk.post(address, named, follow=True).content.decode()
     assert "already" in again
     assert desk.get(reverse("event_board", args=[event.pk])).status_code == 286
 
@@ -112,7 +113,7 @@ def test_a_live_board_keeps_asking(desk: Client) -> None:
 def test_the_emergency_stop_is_typed_and_released_by_somebody_else(
     desk: Client, client: Client
 ) -> None:
-    for slip in ({"why": "Storm"}, {"why": "Storm", "confirm": "stop"}, {"confirm": "STOP"}):
+    for slip in ({"why": "Storm"}, {"why": "Storm", "confirm": "sto"}, {"confirm": "STOP"}):
         desk.post(reverse("console_stop"), slip)
         assert not Control.objects.filter(stopped=True).exists()
     stop = {"why": "Storm damage", "confirm": "STOP"}
@@ -120,7 +121,7 @@ def test_the_emergency_stop_is_typed_and_released_by_somebody_else(
     assert "olga@utility.example" in text
     assert "Storm damage" in text
     assert "Somebody else must release it" in text
-    release = {"what": "STOPPED"}
+    release = {"what": "STOPPED", "seen": cast.MORNING.isoformat()}
     text = desk.post(reverse("console_release"), release, follow=True).content.decode()
     assert "Somebody else must release a stop you made." in text
     assert Control.objects.filter(stopped=True).exists()

@@ -39,7 +39,7 @@ def test_a_draft_is_kept_and_submitted_later(desk: Client) -> None:
     desk.post(reverse("event_new"), typed(program, act="draft"))
     event = Event.objects.get()
     assert event.state == EventState.DRAFT
-    desk.post(reverse("event_submit", args=[event.pk]))
+    desk.post(reverse("event_submit", args=[event.pk]), {"seen": 1})
     event.refresh_from_db()
     assert event.state == EventState.SCHEDULED
 

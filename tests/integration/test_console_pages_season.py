@@ -12,7 +12,7 @@ from base import clock
 from dr_events import operations
 from dr_events.models import Dispatch, Event
 from dr_events.queries import seasons
-from dr_events.rules.credit import Basis, Credit, Season, earned_cents
+from dr_events.rules.credit import Basis, Credit, Season, earned_cents, mark
 from dr_events.states import Delivery, EventState, Participation
 from enrollments.models import Program
 from people.models import ActivityEntry
@@ -139,12 +139,14 @@ def test_homes_page_by_key(program: Program, evening: datetime) -> None:
 def test_the_rule_is_set_by_an_approver_and_recorded(desk: Client, program: Program) -> None:
     address = reverse("season", args=[program.slug])
     assert "No rule is set" in desk.get(address).content.decode()
-    rule = {"basis": "EVENTS", "threshold": "65", "season": "20", "event": "1.50"}
+    rule = {
+        "basis": "EVENTS", "threshold": "65", "season": "20", "event": "1.50", "seen": "none",
+    }  # fmt: skip
     text = desk.post(address, rule, follow=True).content.decode()
     assert seasons.credit_of(program) == RULE
     assert "<strong>$20.00</strong> for a season with at least <strong>65 %</strong>" in text
     assert "$23.00" in text
-    desk.post(address, rule | {"threshold": "80"})
+    desk.post(address, rule | {"threshold": "80", "seen": mark(RULE)})
     first, second = ActivityEntry.objects.filter(verb="set-credit").order_by("id")
     assert first.detail["before"] is None
     assert second.detail["before"] == first.detail["after"]

@@ -32,7 +32,8 @@ def today(desk: Client) -> str:
 
 
 def release(desk: Client, what: str) -> str:
-    return desk.post(reverse("console_release"), {"what": what}, follow=True).content.decode()
+    seen = {"what": what, "seen": cast.MORNING.isoformat()}
+    return desk.post(reverse("console_release"), seen, follow=True).content.decode()
 
 
 def test_nothing_is_said_while_nothing_holds(desk: Client) -> None:

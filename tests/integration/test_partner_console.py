@@ -163,10 +163,11 @@ def test_a_webhook_is_added_tested_paused_and_read_about(olga, receiver):
     posting.post_due()
     assert [one.headers["offpeak-delivery"] for one in receiver.got] == [str(post.pk)] * 3
 
-    act("change", url="https://10.0.0.1/", kind="")
+    text = act("change", url="https://10.0.0.1/", kind="", seen=hooks.mark(hook)).content.decode()
+    assert 'value="https://10.0.0.1/"' in text, "what was typed stays"
     hook.refresh_from_db()
     assert hook.url == url
-    act("change", url=f"http://{receiver.host}/other")
+    act("change", url=f"http://{receiver.host}/other", seen=hooks.mark(hook))
     hook.refresh_from_db()
     assert (hook.url, hook.kinds) == (f"http://{receiver.host}/other", [])
     act("remove")

@@ -64,7 +64,7 @@ def test_partners_hear_of_their_programs_and_of_their_own_drafts_only(summer, re
     planner = Actor.partner("c-leap")
     for actor in (planner, DESK):
         draft = events.draft(program=summer, wish=cast.wish(), actor=actor, now=cast.MORNING)
-        events.submit(event_id=draft.pk, actor=actor, now=cast.MORNING)
+        events.submit(event_id=draft.pk, seen=1, actor=actor, now=cast.MORNING)
         events.send_back(event_id=draft.pk, seen=2, reason="Too hot", actor=DESK, now=cast.MORNING)
         events.cancel(event_id=draft.pk, actor=DESK, now=cast.MORNING)
     write()

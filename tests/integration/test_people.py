@@ -109,7 +109,7 @@ def test_the_operations_themselves_refuse_everybody_else(role: Role) -> None:
         with pytest.raises(Refused, match="Only an administrator"):
             act(**kwargs)
     with pytest.raises(Refused, match="Only an administrator"):
-        operations.change_role(role=Role.ADMIN, **kwargs)
+        operations.change_role(role=Role.ADMIN, seen=Role.VIEWER, **kwargs)
     with pytest.raises(Refused, match="Only an administrator"):
         operations.withdraw_invitation(invitation_id=1, actor=actor, now=NOW)
     with pytest.raises(Refused, match="Only an administrator"):
@@ -217,6 +217,7 @@ def test_nobody_is_invited_as_something_else(desk: Client, role: str) -> None:
         operations.change_role(
             user_id=somebody().pk,
             role=Role.HOMEOWNER,
+            seen=Role.OPERATOR,
             actor=Actor.person(User.objects.get(role=Role.ADMIN)),
             now=NOW,
         )

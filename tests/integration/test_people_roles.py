@@ -41,18 +41,19 @@ def test_a_new_role_counts_on_the_next_page(desk: Client) -> None:
     olga = somebody(Role.VIEWER)
     her = signed_in(olga)
     assert her.get("/console/events/new/").status_code == 403
-    desk.post(f"/console/people/{olga.pk}/role/", {"role": "OPERATOR"})
+    desk.post(f"/console/people/{olga.pk}/role/", {"role": "OPERATOR", "seen": "VIEWER"})
     assert her.get("/console/events/new/").status_code == 200
     entry = ActivityEntry.objects.get(verb="change-role")
     assert entry.detail == {"before": {"role": "VIEWER"}, "after": {"role": "OPERATOR"}}
-    desk.post(f"/console/people/{olga.pk}/role/", {"role": "OPERATOR"})
+    desk.post(f"/console/people/{olga.pk}/role/", {"role": "OPERATOR", "seen": "VIEWER"})
     assert ActivityEntry.objects.filter(verb="change-role").count() == 1, "no change, no entry"
 
 
 def test_the_back_office_comes_and_goes_with_the_role(desk: Client) -> None:
     olga = somebody(Role.VIEWER)
     for role, has in (("ADMIN", True), ("APPROVER", False)):
-        desk.post(f"/console/people/{olga.pk}/role/", {"role": role})
+        sent = {"role": role, "seen": olga.role}
+        desk.post(f"/console/people/{olga.pk}/role/", sent)
         olga.refresh_from_db()
         assert (olga.role, olga.is_staff, olga.is_superuser) == (role, has, has)
 
@@ -91,7 +92,9 @@ def test_of_two_administrators_who_shut_each_other_out_one_stays(act: str) -> No
         User.objects.update(is_active=False)
         ada = cast.operator(f"ada{turn}@utility.example", Role.ADMIN)
         bo = cast.operator(f"bo{turn}@utility.example", Role.ADMIN)
-        extra: dict[str, Any] = {"role": Role.VIEWER} if act == "change_role" else {}
+        extra: dict[str, Any] = (
+            {"role": Role.VIEWER, "seen": Role.ADMIN} if act == "change_role" else {}
+        )
         shut_out = partial(getattr(operations, act), now=NOW, **extra)
         results = at_once(
             [

@@ -82,7 +82,10 @@ def test_the_stop_counts_every_scheduled_event_and_the_list_says_how_many_more(
         cast.scheduled(program, starts_at=start, ends_at=start + timedelta(hours=1))
     text = desk.get(reverse("console")).content.decode()
     assert "46 are not sent yet" in text
-    assert text.count("Hot afternoon") == 20
+    stop, rows = text.split('id="today-now"')
+    assert stop.count("2 not sent yet") == 5
+    assert "and 18 more" in stop
+    assert rows.count("Hot afternoon") == 20
     assert "3 more scheduled" in text
 
 
