@@ -53,6 +53,8 @@ class Event(models.Model):
     postal_codes = models.JSONField(default=list, blank=True)
     # Ids of enrollments.Group. Whoever is in one of them when it is planned gets the event.
     groups = ArrayField(models.BigIntegerField(), default=list, blank=True)
+    # Of the homes that could get it, drawn by lot; the others are left out of this event.
+    share_percent = models.PositiveSmallIntegerField(default=100, db_default=100)
     control_percent = models.PositiveSmallIntegerField(default=0)
     message = models.BinaryField(null=True, editable=False)
     content_type = models.CharField(max_length=60, blank=True, editable=False)
@@ -80,6 +82,9 @@ class Event(models.Model):
             ),
             models.CheckConstraint(
                 condition=Q(control_percent__lte=50), name="most_homes_are_not_control"
+            ),
+            models.CheckConstraint(
+                condition=Q(share_percent__gte=1, share_percent__lte=100), name="share_in_percent"
             ),
             models.CheckConstraint(
                 condition=~Q(state=EventState.SCHEDULED)
@@ -280,6 +285,25 @@ class Credit(models.Model):
             models.CheckConstraint(condition=Q(basis__in=["EVENTS", "HOURS"]), name="credit_basis"),
             models.CheckConstraint(condition=Q(threshold__lte=100), name="credit_in_percent"),
         ]
+
+
+class Template(models.Model):
+    """A design of an event under a name and without a day: what the designer may start from."""
+
+    program = models.ForeignKey(Program, models.CASCADE, related_name="templates")
+    name = models.CharField(max_length=80)
+    # As the designer's form takes it (forms.designer.EventForm.design).
+    values = models.JSONField()
+    kept_by = models.CharField(max_length=120)
+    kept_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["program", "name"], name="one_template_per_name")
+        ]
+
+    def __str__(self) -> str:
+        return self.name
 
 
 class Rung(models.Model):

@@ -165,6 +165,7 @@ class Reason(ColoredChoices):
     SEASON_CAP = "SEASON_CAP", "yellow", "Most events a season reached"
     REST = "REST", "yellow", "Not enough rest since the last event"
     LIMITS = "LIMITS", "yellow", "Outside the program's limits as they are now"
+    NOT_IN_SHARE = "NOT_IN_SHARE", "secondary", "Not in the share drawn by lot"
     CONTROL_GROUP = "CONTROL_GROUP", "secondary", "Held out for comparison"
     TOO_LATE = "TOO_LATE", "yellow", "Too little of the event was left"
     EVENT_CANCELLED = "EVENT_CANCELLED", "secondary", "The event was cancelled"

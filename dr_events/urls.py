@@ -18,6 +18,7 @@ from dr_events.views import (
     seasons,
     serving,
     systems,
+    templates,
 )
 
 urlpatterns = [
@@ -73,6 +74,12 @@ urlpatterns = [
     path("console/groups/<int:group_id>/retire/", groups.group_retire, name="group_retire"),
     path("console/events/", events.console_events, name="console_events"),
     path("console/events/new/", designer.event_new, name="event_new"),
+    path("console/events/templates/", templates.template_keep, name="template_keep"),
+    path(
+        "console/events/templates/<int:template_id>/delete/",
+        templates.template_drop,
+        name="template_drop",
+    ),
     path("console/events/preview/", designer.event_preview, name="event_preview"),
     path("console/events/<int:event_id>/", events.event, name="event"),
     path("console/events/<int:event_id>/board/", events.event_board, name="event_board"),

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from django import forms
 
 from base.refusal import Refused
-from base.typed import describe, listed
+from base.typed import describe, listed, number
 from dr_events import operations
 from dr_events.queries import groups
 from dr_events.rules import limits as rules
@@ -27,6 +27,18 @@ _ONLY_WHEN = {
     "heat_f": "absolute",
     "price_cents": "price",
 }
+
+# Kept in a template as they are.
+_KEPT = (
+    "name",
+    "response",
+    "randomize_minutes",
+    "note",
+    "is_test",
+    "groups",
+    "share_percent",
+    "control_percent",
+)
 
 
 class EventForm(forms.Form):
@@ -100,12 +112,19 @@ class EventForm(forms.Form):
         widget=forms.CheckboxSelectMultiple,
         help_text="None chosen: every home of the program.",
     )
+    share_percent = forms.IntegerField(
+        label="Share of homes (%)",
+        required=False,
+        min_value=1,
+        max_value=100,
+        help_text="Drawn by lot among those that could get it. Empty: all of them.",
+    )
     control_percent = forms.IntegerField(
         label="Control group (%)",
         required=False,
         min_value=0,
         max_value=50,
-        help_text="This share of the homes, drawn by lot, gets no event, for comparison.",
+        help_text="Of what is left, so many, drawn by lot, get no event, for comparison.",
     )
 
     def __init__(self, *args: Any, programs: Sequence[Program], **kwargs: Any) -> None:
@@ -115,6 +134,11 @@ class EventForm(forms.Form):
         self.fields["program"].choices = choices  # type: ignore[attr-defined]
         chosen = self.chosen
         offered = groups.offered(chosen) if chosen and chosen.pk else []
+        asked = {number(str(one)) for one in self.initial.get("groups", ())}
+        asked -= {one.pk for one in offered}
+        # Groups of an earlier design that no event can be for any more: without them it would be
+        # for every home, so the page says it.
+        self.lost_groups = groups.names(list(asked))
         self.fields["groups"].choices = [(one.pk, one.name) for one in offered]  # type: ignore[attr-defined]
         # True when a typed time exists twice: the page then shows the choice.
         self.asks_fold = False
@@ -139,7 +163,7 @@ class EventForm(forms.Form):
                 self.errors.pop(name, None)
                 values[name] = None
         program = self.programs.get(values.get("program", ""))
-        if program and {"date", "start", "end"} <= values.keys():
+        if program and values.get("date") and {"start", "end"} <= values.keys():
             self._moments(values, ZoneInfo(program.time_zone))
         return values
 
@@ -175,9 +199,27 @@ class EventForm(forms.Form):
             postal_codes=values["postal_codes"],
             groups=tuple(values["groups"]),
             is_test=values["is_test"],
+            share_percent=values["share_percent"] or 100,
             control_percent=values["control_percent"] or 0,
             **{name: values[name] for name in _ONLY_WHEN},
         )
+
+    def design(self) -> dict[str, Any]:
+        """What was typed, as a template keeps it: without its day, and as ``initial`` takes it
+        again. Only after ``is_valid``."""
+        values = self.cleaned_data
+        kept = {name: values[name] for name in _KEPT}
+        return kept | {
+            "start": f"{values['start']:%H:%M}",
+            "end": f"{values['end']:%H:%M}",
+            "postal_codes": ", ".join(values["postal_codes"]),
+            **{name: None if (v := values[name]) is None else f"{v:f}" for name in _ONLY_WHEN},
+        }
+
+    def without_a_day(self) -> "EventForm":
+        """For a template: no date is asked, none is judged."""
+        self.fields["date"].required = False
+        return self
 
     def refuse(self, problems: Iterable[Refused]) -> None:
         """Put each refusal next to the field it is about."""

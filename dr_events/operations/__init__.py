@@ -61,6 +61,7 @@ from dr_events.operations.responding import (
 )
 from dr_events.operations.returning import opt_back_in
 from dr_events.operations.settling import settle
+from dr_events.operations.templating import drop_template, keep_template
 
 __all__ = [
     "PROGRAM_FIELDS",
@@ -86,11 +87,13 @@ __all__ = [
     "complete",
     "database_restored",
     "draft",
+    "drop_template",
     "emergency_stop",
     "freeze_message",
     "give_back",
     "judge_circuit",
     "keep_tally",
+    "keep_template",
     "leave_alone",
     "limits_of",
     "lists_are_proven",

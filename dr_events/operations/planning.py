@@ -48,6 +48,7 @@ class Draft:
     note: str = ""
     postal_codes: tuple[str, ...] = ()
     groups: tuple[int, ...] = ()
+    share_percent: int = 100
     control_percent: int = 0
 
 

@@ -1,6 +1,7 @@
 """Who would get an event, and who is left out for which reason: one statement for the preview and
-for the plan. What was shown is what is frozen, while nothing changes in between. But the control
-group is drawn by the event's own id: before the event is saved, only its rough size is known."""
+for the plan. What was shown is what is frozen, while nothing changes in between. But a
+share of the homes, and then the control group, are drawn by the event's own id: before the event is
+saved, only their rough sizes are known."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,6 +17,13 @@ from dr_events.queries.pausing import rests
 from dr_events.rules.limits import season
 from dr_events.states import Reason
 from enrollments.models import Group, Program
+
+
+def _lot(salt: str) -> str:
+    """A number from 0 to 99 for this home and this event: the same however often it is drawn, and
+    with another salt another lot."""
+    return f"('x' || left(md5(%(wire_id)s || '{salt}' || t.system_id), 7))::bit(28)::int %% 100"
+
 
 _AWAY = rests("tstzrange(%(starts_at)s, %(ends_at)s)")
 
@@ -57,9 +65,10 @@ WITH lost AS (
             WHEN h.in_week >= %(max_per_week)s THEN 'WEEK_CAP'
             WHEN h.in_season >= %(max_per_season)s THEN 'SEASON_CAP'
             WHEN h.too_close THEN 'REST'
-            WHEN %(control_percent)s > 0 AND
-                ('x' || left(md5(%(wire_id)s || ':' || t.system_id), 7))::bit(28)::int %% 100
-                    < %(control_percent)s THEN 'CONTROL_GROUP'
+            WHEN %(share_percent)s < 100 AND {_lot(":share:")} >= %(share_percent)s
+                THEN 'NOT_IN_SHARE'
+            WHEN %(control_percent)s > 0 AND {_lot(":")} < %(control_percent)s
+                THEN 'CONTROL_GROUP'
             ELSE ''
         END AS reason
     FROM targets t LEFT JOIN history h USING (system_id) LEFT JOIN lost l USING (system_id)
@@ -116,6 +125,7 @@ def parameters(
         **{f"{name}_from": begin for name, (begin, _) in around.items()},
         **{f"{name}_to": end for name, (_, end) in around.items()},
         **{f"max_per_{name}": cap for name, cap in caps.items() if name != "rest"},
+        "share_percent": event.share_percent,
         "control_percent": event.control_percent,
     }
 

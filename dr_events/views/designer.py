@@ -14,10 +14,11 @@ from django.views.decorators.http import require_POST
 
 from base import clock
 from base.refusal import Refused
+from base.typed import number
 from dr_events import dispatch, operations
 from dr_events.forms import EventForm, suggestion
 from dr_events.models import Event
-from dr_events.queries import candidates, limits_left, pages, programs
+from dr_events.queries import candidates, limits_left, pages, programs, templates
 from dr_events.rules.expected import Expected, expected
 from dr_events.rules.limits import words
 from dr_events.states import EventState
@@ -36,12 +37,12 @@ def event_new(request: HttpRequest) -> HttpResponse:
     offered = programs.every()
     if request.method != "POST":
         form = EventForm(programs=offered, initial=_initial(request, offered))
-        return _page(request, form, preview=None)
+        return designer_page(request, form, preview=None)
     form = EventForm(request.POST, programs=offered)
     if request.POST.get("act") == "preview":
-        return _page(request, form, preview=_preview(form))
+        return designer_page(request, form, preview=_preview(form))
     if not form.is_valid():
-        return _page(request, form, preview=None)
+        return designer_page(request, form, preview=None)
     return _save(request, form)
 
 
@@ -57,12 +58,12 @@ def event_edit(request: HttpRequest, event_id: int) -> HttpResponse:
     offered = programs.every()
     if request.method != "POST":
         form = EventForm(programs=offered, initial=_copy(page))
-        return _page(request, form, preview=None, draft=page.event)
+        return designer_page(request, form, preview=None, draft=page.event)
     form = EventForm(request.POST, programs=offered)
     if request.POST.get("act") == "preview":
-        return _page(request, form, preview=_preview(form), draft=page.event)
+        return designer_page(request, form, preview=_preview(form), draft=page.event)
     if not form.is_valid() or form.chosen is None:
-        return _page(request, form, preview=None, draft=page.event)
+        return designer_page(request, form, preview=None, draft=page.event)
     return _revise(request, form, form.chosen, page.event)
 
 
@@ -79,10 +80,10 @@ def _revise(request: HttpRequest, form: EventForm, program: Program, event: Even
         )
     except operations.Invalid as invalid:
         form.refuse(invalid.problems)
-        return _page(request, form, preview=None, draft=event)
+        return designer_page(request, form, preview=None, draft=event)
     except Refused as refused:
         form.refuse([refused])
-        return _page(request, form, preview=None, draft=event)
+        return designer_page(request, form, preview=None, draft=event)
     if request.POST.get("act") != "submit":
         messages.success(request, "The draft is changed. Nothing is sent until it is submitted.")
         return redirect("event", event.pk)
@@ -106,7 +107,7 @@ def event_preview(request: HttpRequest) -> HttpResponse:
 def _save(request: HttpRequest, form: EventForm) -> HttpResponse:
     program, actor = form.chosen, actor_of(request)
     if program is None:
-        return _page(request, form, preview=None)
+        return designer_page(request, form, preview=None)
     kept, preview = 0, None
     try:
         kept = _draft_once(program, form.wish(), actor)
@@ -120,7 +121,7 @@ def _save(request: HttpRequest, form: EventForm) -> HttpResponse:
     else:
         messages.success(request, said(kept))
         return redirect("event", kept)
-    return _page(request, form, preview=preview, kept=kept)
+    return designer_page(request, form, preview=preview, kept=kept)
 
 
 def _draft_once(program: Program, wish: operations.Draft, actor: Actor) -> int:
@@ -177,6 +178,10 @@ class Shown:
         return words(self.wish.ends_at - self.wish.starts_at)
 
     @property
+    def most_length(self) -> str:
+        return words(timedelta(minutes=self.program.max_event_minutes))
+
+    @property
     def expected(self) -> Expected | None:
         return expected(self.who.targeted) if self.who and self.who.targeted else None
 
@@ -207,7 +212,12 @@ def _preview(form: EventForm) -> Shown | None:
 
 
 def _initial(request: HttpRequest, offered: list[Program]) -> dict[str, Any]:
-    """What the empty form suggests; ``copy`` starts from another event."""
+    """What the empty form suggests; ``copy`` starts from another event, ``template`` from a kept
+    design."""
+    kept = templates.template(number(request.GET.get("template", "")))
+    if kept:
+        found = suggestion(kept.program, clock.now())
+        return kept.values | {"program": kept.program.slug, "date": found[0] if found else None}
     copied = request.GET.get("copy", "")
     page = (
         pages.event_page(int(copied), now=clock.now())
@@ -252,6 +262,7 @@ def _copy(page: pages.EventPage) -> dict[str, Any]:
         "note": event.note,
         "postal_codes": ", ".join(event.postal_codes),
         "groups": event.groups,
+        "share_percent": event.share_percent if event.share_percent < 100 else None,
         "control_percent": event.control_percent or None,
     }
 
@@ -271,7 +282,7 @@ def _context(
     }
 
 
-def _page(
+def designer_page(
     request: HttpRequest,
     form: EventForm,
     *,
@@ -279,4 +290,6 @@ def _page(
     kept: int = 0,
     draft: Event | None = None,
 ) -> HttpResponse:
-    return render(request, "events/new.html", _context(form, preview, kept, draft))
+    context = _context(form, preview, kept, draft)
+    context["templates"] = [] if draft else templates.kept()
+    return render(request, "events/new.html", context)

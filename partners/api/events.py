@@ -76,6 +76,9 @@ class EventBody(desk.Strict):
         default=list,
         help_text="Names; homes in one of them. Empty: all homes.",
     )
+    share_percent = Whole(
+        min_value=1, max_value=100, default=100, help_text="Of the homes, drawn by lot."
+    )
     control_percent = Whole(
         min_value=0, max_value=50, default=0, help_text="This share gets no event."
     )

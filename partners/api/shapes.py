@@ -135,6 +135,7 @@ class Event(serializers.Serializer):
     note = serializers.CharField(allow_blank=True)
     postal_codes = serializers.ListField(child=serializers.CharField())
     groups = serializers.ListField(child=serializers.CharField(), help_text="Names.")
+    share_percent = serializers.IntegerField()
     control_percent = serializers.IntegerField()
     created_at = moment()
     send_at = moment("When sending begins.", null=True)

@@ -82,6 +82,7 @@ EVERYWHERE = {
     "serial": "Of the wall control.",
     "slug": "Names the program in addresses and filters.",
     "starts_at": "First moment of it.",
+    "share_percent": "So many of the homes, drawn by lot; the others are left out.",
     "state": "See the guide.",
     "status": "The HTTP status.",
     "summary": "As homeowners read it.",

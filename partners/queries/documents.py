@@ -121,6 +121,7 @@ def event(of: Event, *, client_id: str, names: Mapping[int, str] | None = None) 
         "note": of.note,
         "postal_codes": of.postal_codes,
         "groups": sorted(names[one] for one in of.groups if one in names),
+        "share_percent": of.share_percent,
         "control_percent": of.control_percent,
         "created_at": utc(of.created_at),
         "send_at": utc(of.send_at),

@@ -189,6 +189,29 @@ def test_the_more_saving_setpoint_counts(start_cloud, response, expected):
     assert after == before
 
 
+@pytest.mark.parametrize("ask", [{"htAbs": 55, "clAbs": 60}, {"htAbs": 78, "clAbs": 80}])
+def test_an_event_can_neither_pre_cool_nor_pre_heat(start_cloud, ask):
+    """Colder than the home cools to, or warmer than it heats to: that setpoint stays as it was."""
+    cloud = start_cloud("--homes", "8")
+    home = cloud.a_home()
+    serial = home["systems"][0]["serial"]
+    answer = cloud.post_event(
+        serial, cloud.token(home["username"]), response="absolute", offset=None, **ask
+    )
+    assert answer.status_code == 200
+    cloud.move_to(START + 120)
+    before, during = (
+        cloud.admin("GET", "rooms", system=serial, sim=moment)["zones"][0]
+        for moment in (START - 60, START + 60)
+    )
+    if ask["clAbs"] == 60:
+        assert ask["clAbs"] < before["cool_f"] == during["cool_f"]
+        assert during["heat_f"] == 55 < before["heat_f"], "the event did arrive"
+    else:
+        assert ask["htAbs"] > before["heat_f"] == during["heat_f"]
+        assert during["cool_f"] == 80 > before["cool_f"], "the event did arrive"
+
+
 def test_override_restores_the_setpoints(cloud):
     home = [h for h in cloud.homes() if h["persona"] == "cooperates"][21]
     token, serial = cloud.token(home["username"]), home["systems"][0]["serial"]

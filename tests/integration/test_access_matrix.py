@@ -29,10 +29,10 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from base import clock
-from dr_events.models import Control, Dispatch, Event
+from dr_events.models import Control, Dispatch, Event, Template
 from enrollments import operations as homes
 from enrollments import vendor_session
-from enrollments.models import CustomerImport, Enrollment, Group
+from enrollments.models import CustomerImport, Enrollment, Group, Program
 from enrollments.states import ImportState, LinkPurpose
 from partners.models import Post, PracticeRun
 from partners.operations import hooks
@@ -131,6 +131,7 @@ class Town:
             "enrollment_id": Enrollment.objects.get(system=system).pk,
             "slug": program.slug,
             "group_id": Group.objects.create(program=program, name="North").pk,
+            "template_id": self._template(program).pk,
             "user_id": colleague.pk,
             "session_id": 1,
             "invitation_id": invitation.pk,
@@ -150,6 +151,15 @@ class Town:
             "url": "nowhere",
         }
         self.wire_id = event.wire_id
+
+    def _template(self, program: Program) -> Template:
+        return Template.objects.create(
+            program=program,
+            name="Hot weekday",
+            values={"start": "15:00", "end": "17:00", "response": "customer"},
+            kept_by="user:1",
+            kept_at=clock.now(),
+        )
 
     def _link(self, purpose: LinkPurpose, subject: str, expires_at: Any) -> str:
         return homes.make_link(

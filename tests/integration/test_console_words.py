@@ -43,7 +43,7 @@ def test_handing_on_says_what_became_of_it(
 ) -> None:
     Program.objects.update(needs_approval=needs_approval)
     event = draft(desk, program)
-    answer = desk.post(reverse("event_submit", args=[event.pk]), follow=True)
+    answer = desk.post(reverse("event_submit", args=[event.pk]), {"seen": 1}, follow=True)
     assert sentence in answer.content.decode()
     event.refresh_from_db()
     assert event.state == state

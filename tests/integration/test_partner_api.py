@@ -117,6 +117,7 @@ def test_create_freezes_the_rows(leap, summer):
         "note": "Thank you",
         "postal_codes": [],
         "groups": [],
+        "share_percent": 100,
         "control_percent": 0,
         "created_at": "2026-07-14T14:00:00Z",
         "send_at": "2026-07-14T19:00:00Z",

@@ -45,6 +45,8 @@ WHO_MAY: dict[str, tuple[frozenset[Role], bool]] = {
     "change_program": (MAY_APPROVE, False),
     "publish_terms": (MAY_APPROVE, False),
     "set_credit": (MAY_APPROVE, False),
+    "keep_template": (MAY_OPERATE, True),
+    "drop_template": (MAY_OPERATE, True),
     "make_group": (MAY_OPERATE, True),
     "change_group": (MAY_OPERATE, True),
     "retire_group": (MAY_OPERATE, True),
