@@ -58,7 +58,7 @@ class ApplicationState(ColoredChoices):
 
     APPLIED (agreed to the terms) <──> NEEDS_ACTION (something holds it up: ``Acts``, ``Holdup``)
        │                                  │     └──> NEEDS_ACTION (now something else does)
-       │                                  ├──> REJECTED (somebody at the utility said no, and why)
+       ├──> REJECTED <────────────────────┤     (somebody at the utility said no, and why)
        ├──> ACTIVE (a system joined) <────┤
        │       └──> WITHDRAWN (the last system left)
        └──> WITHDRAWN <───────────────────┘
@@ -77,6 +77,7 @@ APPLICATION_MOVES = {
     ApplicationState.APPLIED: {
         ApplicationState.NEEDS_ACTION,
         ApplicationState.ACTIVE,
+        ApplicationState.REJECTED,
         ApplicationState.WITHDRAWN,
     },
     ApplicationState.NEEDS_ACTION: {
@@ -111,6 +112,11 @@ class Holdup(ColoredChoices):
     ASKED = "ASKED", "azure", "Asked to check the account"
     PERMISSION = "PERMISSION", "azure", "Permission at Carrier lost"
     UNREAD = "UNREAD", "secondary", "Carrier could not be read"
+    SYSTEM = "SYSTEM", "azure", "No system can take part yet"
+
+
+# What follows from the permission at Carrier and the last reading, and from nothing else.
+FROM_CARRIER = frozenset({Holdup.PERMISSION, Holdup.UNREAD, Holdup.SYSTEM})
 
 
 class ImportState(ColoredChoices):
@@ -150,7 +156,8 @@ class ReplacementState(ColoredChoices):
     """Is a new wall control the one that took an enrolled one's place?
 
     OPEN ──> CONFIRMED (yes: the enrolment goes on there) | DENIED (no, said a person)
-      └────> MOOT (Carrier lists the old one again)
+      └<───> MOOT (the home left, or Carrier lists the old one again; when that is gone once more,
+                   the question is open anew)
     """
 
     OPEN = "OPEN", "yellow", "Was the wall control replaced?"
@@ -167,7 +174,7 @@ REPLACEMENT_MOVES = {
     },
     ReplacementState.CONFIRMED: set(),
     ReplacementState.DENIED: set(),
-    ReplacementState.MOOT: set(),
+    ReplacementState.MOOT: {ReplacementState.OPEN},
 }
 
 
@@ -196,9 +203,11 @@ class NoticeKind(ColoredChoices):
     ANNOUNCED = "ANNOUNCED", "azure", "Event announced"
     CANCELLED = "CANCELLED", "secondary", "Event called off"
     OVER = "OVER", "blue", "What happened"
-    ACTION_NEEDED = "ACTION_NEEDED", "yellow", "Please check your account"
+    ACTION_NEEDED = "ACTION_NEEDED", "yellow", "Action needed"
     APPROVED = "APPROVED", "green", "Account matched"
     REJECTED = "REJECTED", "red", "Application rejected"
+    REPLACED = "REPLACED", "yellow", "Was the wall control replaced?"
+    MISFIT = "MISFIT", "yellow", "Paused because of an answer"
     ERASED = "ERASED", "secondary", "Your data is deleted"
     TEST = "TEST", "secondary", "Test message"
 

@@ -1,6 +1,14 @@
 from django.urls import path
 
-from enrollments.views import answering, applications, callback, customers, joining, questions
+from enrollments.views import (
+    answering,
+    applications,
+    callback,
+    customers,
+    joining,
+    proof,
+    questions,
+)
 
 urlpatterns = [
     path("programs/", joining.landing, name="landing"),
@@ -26,6 +34,8 @@ urlpatterns = [
         name="question_stop",
     ),
     path("console/applications/", applications.console_applications, name="console_applications"),
+    path("console/systems/<int:system_id>/proof/", proof.proof_page, name="system_proof"),
+    path("console/systems/<int:system_id>/proof.json", proof.proof_file, name="system_proof_file"),
     path("console/customers/", customers.console_customers, name="console_customers"),
     path("console/customers/upload/", customers.upload, name="customers_upload"),
     path(

@@ -7,15 +7,20 @@ from django.urls import reverse
 
 from base.refusal import Refused
 from dr_events.queries.letter import Letter
+from enrollments import queries
 from enrollments.models import Application, Notice
 from enrollments.states import ApplicationState, Holdup
 
 
 def action_needed(notice: Notice, now: datetime) -> Letter:
     application = _application(notice)
-    if application.why != Holdup.ASKED:
+    waits_for = Holdup.SYSTEM if notice.subject.endswith(":systems") else Holdup.ASKED
+    if application.why != waits_for:
         raise Refused("The homeowner had acted before this was sent.")
-    return _letter("please check your account number", application)
+    if waits_for == Holdup.ASKED:
+        return _letter("please check your account number", application)
+    blocked = queries.journey(application.user, application.program).systems
+    return _letter("your systems cannot take part yet", application, blocked=blocked)
 
 
 def approved(notice: Notice, now: datetime) -> Letter:
@@ -36,12 +41,12 @@ def rejected(notice: Notice, now: datetime) -> Letter:
 
 
 def _application(notice: Notice) -> Application:
-    found = Application.objects.select_related("program")
+    found = Application.objects.select_related("program", "user")
     return found.get(id=int(notice.subject.split(":")[1]))
 
 
-def _letter(what: str, application: Application) -> Letter:
+def _letter(what: str, application: Application, **more: object) -> Letter:
     program = application.program
     join_at = settings.BASE_URL + reverse("join", args=[program.slug])
-    facts = {"reason": application.reason, "join_at": join_at}
+    facts = {"reason": application.reason, "join_at": join_at, **more}
     return Letter(f"{program.name}: {what}", program.name, program.time_zone, facts)

@@ -99,10 +99,10 @@ def _account(user: User) -> dict[str, Any]:
 
 
 def _consents(user: User) -> Lines:
-    """The ledger with the exact text of each version."""
+    """The ledger with the exact text of each version; ``answers`` are ids of those below."""
     return _rows(
         Consent.objects.filter(user=user),
-        "act at address scopes system__serial terms__program__name terms__version "
+        "act at address scopes answers system__serial terms__program__name terms__version "
         "terms__published_at terms__text",
     )
 
@@ -110,7 +110,7 @@ def _consents(user: User) -> Lines:
 def _answers(user: User) -> Lines:
     return _rows(
         Answer.objects.filter(user=user),
-        "said at address question__program__name question__key question__version question__text",
+        "id said at address question__program__name question__key question__version question__text",
     )
 
 

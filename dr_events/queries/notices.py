@@ -9,6 +9,7 @@ from django.db import connection
 
 from base.refusal import Refused
 from dr_events.models import Dispatch
+from dr_events.queries import home_letters as home
 from dr_events.queries import joining_letters as joining
 from dr_events.queries.home_event import AT_CARRIER, HomeEvent, event_of, rows_of
 from dr_events.queries.letter import Letter
@@ -94,6 +95,8 @@ def letter(notice: Notice, *, now: datetime) -> Letter:
             NoticeKind.ACTION_NEEDED: joining.action_needed,
             NoticeKind.APPROVED: joining.approved,
             NoticeKind.REJECTED: joining.rejected,
+            NoticeKind.REPLACED: home.replaced,
+            NoticeKind.MISFIT: home.misfit,
         }[kind](notice, now)
     if wants_no_event_mail(notice.user):
         raise Refused("This person wants no mail about events.")

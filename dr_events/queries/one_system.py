@@ -12,6 +12,7 @@ from dr_events.rules import outcomes
 from dr_events.states import Delivery, Participation, Reason
 from enrollments.models import Consent, Enrollment, Replacement, System
 from enrollments.queries import SystemCard, card_of, open_replacements, pause_of
+from enrollments.queries.questions import paused_by_answers
 from enrollments.rules import Pause
 from enrollments.states import LIVE_ENROLLMENTS, ConsentAct, EndReason, EnrollmentState
 
@@ -28,6 +29,8 @@ class Membership:
     pause: Pause | None
     ended_because: EndReason
     replacement: Replacement | None
+    # Resting, and not to be resumed before the homeowner answers otherwise.
+    is_misfit: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,6 +186,9 @@ def system_page(system_id: int) -> SystemPage | None:
 
 def _memberships(rows: Iterable[Enrollment]) -> tuple[Membership, ...]:
     asked = open_replacements([row.pk for row in rows])
+    resting = set(
+        paused_by_answers().filter(id__in=[row.pk for row in rows]).values_list("id", flat=True)
+    )
     return tuple(
         Membership(
             row.pk,
@@ -195,6 +201,7 @@ def _memberships(rows: Iterable[Enrollment]) -> tuple[Membership, ...]:
             pause_of(row),
             EndReason(row.ended_because),
             asked.get(row.pk),
+            row.pk in resting,
         )
         for row in rows
     )

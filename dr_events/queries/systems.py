@@ -11,6 +11,7 @@ from django.db.models import Q, QuerySet
 from dr_events.queries.groups import member_ids, named
 from enrollments.models import CarrierGrant, Enrollment, Location, System
 from enrollments.queries import SystemCard, cards
+from enrollments.queries.questions import paused_by_answers
 from enrollments.states import LIVE_ENROLLMENTS, EnrollmentState, GrantState, ReplacementState
 
 # What an operator filters by: the states of an enrolment, and what somebody must see to.
@@ -18,6 +19,7 @@ STATES = (
     *((state.value, state.label) for state in EnrollmentState),
     ("NONE", "Not enrolled"),
     ("REPLACED", "New wall control to confirm"),
+    ("MISFIT", "Paused by an answer"),
     ("RELINK", "Permission to renew"),
     ("OFFLINE", "Offline"),
 )
@@ -46,6 +48,11 @@ class Wanted:
         asked = {("q" if name == "text" else name): value for name, value in asdict(self).items()}
         del asked["by_owner"]
         return urlencode({name: value for name, value in asked.items() if value})
+
+
+def states_for(wanted: Wanted) -> list[tuple[str, str]]:
+    """What this operator may filter by."""
+    return [(key, label) for key, label in STATES if key != "MISFIT" or wanted.by_owner]
 
 
 def find(
@@ -117,6 +124,10 @@ def _in_state(found: QuerySet[System], wanted: Wanted) -> QuerySet[System]:
         return found.exclude(id__in=homes.values("system"))
     if wanted.state == "REPLACED":
         return found.filter(enrollments__replacements__state=ReplacementState.OPEN)
+    if wanted.state == "MISFIT":
+        # May be about somebody's health: not for those who may not act for a home.
+        resting = paused_by_answers() if wanted.by_owner else Enrollment.objects.none()
+        return found.filter(id__in=resting.values("system"))
     if wanted.state == "RELINK":
         return found.filter(grant__state=GrantState.NEEDS_RELINK)
     if wanted.state == "OFFLINE":

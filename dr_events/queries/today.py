@@ -95,12 +95,14 @@ def now_on(*, now: datetime, real_now: datetime) -> Now:
 
 @dataclass(frozen=True, slots=True)
 class Homes:
-    """All programs together. ``connected``: people with a permission at Carrier that lives."""
+    """All programs together. ``connected``: people with a permission at Carrier that lives;
+    ``replaced``: wall controls of which nobody has said yet whether a new one took their place."""
 
     connected: int
     systems: int
     offline: int
     needs_relink: int
+    replaced: int
     active: int
     paused: int
     withdrawn: int
@@ -115,6 +117,7 @@ SELECT (SELECT count(*) FROM (SELECT DISTINCT user_id FROM enrollments_carriergr
         AS offline,
     (SELECT count(*) FROM enrollments_carriergrant WHERE state = 'NEEDS_RELINK')
         AS needs_relink,
+    (SELECT count(*) FROM enrollments_replacement WHERE state = 'OPEN') AS replaced,
     count(*) FILTER (WHERE state = 'ACTIVE') AS active,
     count(*) FILTER (WHERE state = 'PAUSED') AS paused,
     count(*) FILTER (WHERE state = 'WITHDRAWN') AS withdrawn
@@ -122,7 +125,8 @@ FROM enrollments_enrollment
 """
 
 
-# A few homes an operator may have to call: who must connect again, whose system is silent longest.
+# A few homes an operator may have to call: who must connect again, whose system is silent longest,
+# whose wall control may have been replaced.
 _TROUBLES = """
 (SELECT 'relink' AS kind, s.id AS system_id, s.serial, s.name, u.email AS owner,
     g.synced_at AS at
@@ -138,12 +142,17 @@ UNION ALL
  JOIN people_user u ON u.id = g.user_id
  WHERE NOT s.is_online AND s.read_at IS NOT NULL
  ORDER BY s.reported_at, s.id LIMIT %(limit)s)
+UNION ALL
+(SELECT 'replaced', s.id, s.serial, s.name, u.email, r.seen_at
+ FROM enrollments_replacement r JOIN enrollments_enrollment n ON n.id = r.enrollment_id
+ JOIN enrollments_system s ON s.id = n.system_id JOIN people_user u ON u.id = n.user_id
+ WHERE r.state = 'OPEN' ORDER BY r.seen_at, r.id LIMIT %(limit)s)
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """A home; ``at`` when it was last heard of."""
+    """A home; ``at`` when it was last heard of, or when a new wall control was seen there."""
 
     system_id: int | None
     serial: str | None
@@ -160,11 +169,11 @@ SELECT (SELECT to_jsonb(h) FROM ({_HOMES}) AS h),
 
 
 def homes_and_troubles(limit: int = 5) -> tuple[Homes, dict[str, tuple[Trouble, ...]]]:
-    """All homes counted, and ``limit`` homes in trouble by kind: relink, offline."""
+    """All homes counted, and ``limit`` homes in trouble by kind: relink, offline, replaced."""
     with connection.cursor() as cursor:
         cursor.execute(_BOTH, {"limit": limit})
         counted, rows = (orjson.loads(column) for column in cursor.fetchone())
-    by_kind: dict[str, list[Trouble]] = {"relink": [], "offline": []}
+    by_kind: dict[str, list[Trouble]] = {"relink": [], "offline": [], "replaced": []}
     for row in rows:
         at = datetime.fromisoformat(row.pop("at")) if row["at"] else row.pop("at")
         by_kind[row.pop("kind")].append(Trouble(**row, at=at))
@@ -178,6 +187,7 @@ class Today:
     programs: tuple[Program, ...]
     to_relink: tuple[Trouble, ...]
     offline: tuple[Trouble, ...]
+    replaced: tuple[Trouble, ...]
     seasons: tuple[SeasonLeft, ...]
 
     @property
@@ -195,5 +205,6 @@ def today(*, now: datetime, real_now: datetime) -> Today:
         programs=() if counted.active and live.events else tuple(programs.every()),
         to_relink=found["relink"],
         offline=found["offline"],
+        replaced=found["replaced"],
         seasons=tuple(short_seasons(now=now)),
     )

@@ -33,7 +33,7 @@ def console_systems(request: HttpRequest) -> HttpResponse:
         "systems": found,
         "further": further,
         "wanted": wanted,
-        "states": query.STATES,
+        "states": query.states_for(wanted),
         "programs": programs.every(),
         "groups": groups.every(),
         "is_first_page": not after,

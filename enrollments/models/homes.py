@@ -234,6 +234,8 @@ class System(models.Model):
     outdoor_f = models.DecimalField(max_digits=5, decimal_places=1, null=True)
     reported_at = models.DateTimeField(null=True, help_text="Carrier's own time stamp.")
     read_at = models.DateTimeField(null=True)
+    # Null: before this was written down. One that came after its neighbor joined may replace it.
+    first_read_at = models.DateTimeField(null=True, editable=False)
 
     class Meta:
         indexes = [models.Index(fields=["name", "id"], name="systems_by_name")]
@@ -299,6 +301,13 @@ class Consent(models.Model):
     address = models.GenericIPAddressField(null=True)
     system = models.ForeignKey(System, models.PROTECT, null=True, related_name="consents")
     scopes = ArrayField(models.CharField(max_length=40), default=list)
+    # Rows of Answer, which are only ever added to, each with the text that was asked.
+    answers = ArrayField(
+        models.BigIntegerField(),
+        default=list,
+        db_default=[],
+        help_text="Ids of the answers it rested on when it was given.",
+    )
 
     class Meta:
         indexes = [models.Index(fields=["user", "at"], name="consents_by_user")]

@@ -9,9 +9,10 @@ from base.refusal import Refused
 from enrollments import queries
 from enrollments.models import Answer, Enrollment, Program
 from enrollments.operations import applications
+from enrollments.operations.notices import tell
 from enrollments.operations.pausing import pause
 from enrollments.operations.turns import take_turns
-from enrollments.states import LIVE_ENROLLMENTS
+from enrollments.states import LIVE_ENROLLMENTS, NoticeKind
 from people.models import User
 from people.operations import Actor, record
 
@@ -62,5 +63,10 @@ def answer(
 
 def _pause(user: User, program: Program, actor: Actor, now: datetime) -> None:
     mine = Enrollment.objects.filter(user=user, program=program, state__in=LIVE_ENROLLMENTS)
-    for enrollment_id in mine.order_by("id").values_list("id", flat=True):
+    paused = sum(
         pause(enrollment_id=enrollment_id, actor=actor, now=now, why="An answer does not fit.")
+        for enrollment_id in mine.order_by("id").values_list("id", flat=True)
+    )
+    if paused:
+        subject = f"misfit:{program.pk}:{int(now.timestamp())}"
+        tell(user=user, kind=NoticeKind.MISFIT, subject=subject, now=now)

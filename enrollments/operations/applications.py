@@ -1,14 +1,15 @@
 """The way of one person into one program, from the agreement to the last withdrawal."""
 
-from collections.abc import Collection
 from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import transaction
+from django.db.models import Q
 
 from base.refusal import Refused
 from enrollments import queries
 from enrollments.models import Application, Customer, Program
+from enrollments.operations.notices import tell
 from enrollments.operations.turns import take_turns
 from enrollments.queries.applications import is_taken
 from enrollments.rules.matching import (
@@ -20,11 +21,13 @@ from enrollments.rules.matching import (
     normal_postal,
 )
 from enrollments.states import (
+    FROM_CARRIER,
     LIVE_APPLICATIONS,
     OPEN_APPLICATIONS,
     Acts,
     ApplicationState,
     Holdup,
+    NoticeKind,
 )
 from people.models import ActivityEntry, User
 from people.operations import Actor, record
@@ -54,6 +57,7 @@ def apply_again(*, user: User, program: Program, actor: Actor, now: datetime) ->
         raise Refused("You have an application already.")
     made = live(user=user, program=program, now=now)
     record(actor=actor, verb="apply-again", subject=f"application:{made.pk}", now=now)
+    follow_carrier(user=user, actor=actor, now=now)
     return made
 
 
@@ -105,21 +109,28 @@ def answered(*, user: User, program: Program, fits: bool, actor: Actor, now: dat
         )
     if fits and application.why == Holdup.ANSWER:
         move(application, ApplicationState.APPLIED, actor=actor, now=now)
+        follow_carrier(user=user, actor=actor, now=now)
 
 
-def hold_up(*, user: User, who: Acts, why: Holdup, actor: Actor, now: datetime) -> None:
-    """Something about the permission at Carrier stands in the way of all that was on its way."""
-    for application in Application.objects.filter(user=user, state=ApplicationState.APPLIED):
-        move(application, ApplicationState.NEEDS_ACTION, actor=actor, now=now, who=who, why=why)
-
-
-def let_go(*, user: User, whys: Collection[Holdup], actor: Actor, now: datetime) -> None:
-    """What held this person's applications up is over."""
-    held = Application.objects.filter(
-        user=user, state=ApplicationState.NEEDS_ACTION, why__in=list(whys)
-    )
-    for application in held:
-        move(application, ApplicationState.APPLIED, actor=actor, now=now)
+def follow_carrier(*, user: User, actor: Actor, now: datetime) -> None:
+    """What the permission at Carrier and the last reading say holds this person's applications up,
+    or no longer does. Call it inside the transaction of whatever changed there, and whenever
+    something that came before is settled."""
+    mine = Application.objects.filter(user=user)
+    waiting = Q(state=ApplicationState.NEEDS_ACTION, why__in=sorted(FROM_CARRIER))
+    on_the_way = list(mine.filter(Q(state=ApplicationState.APPLIED) | waiting))
+    if not on_the_way:
+        return
+    who, why = queries.held_by_carrier(user)
+    to = ApplicationState.NEEDS_ACTION if why else ApplicationState.APPLIED
+    for application in on_the_way:
+        if application.why == why:
+            continue
+        moved = move(application, to, actor=actor, now=now, who=who, why=why)
+        if moved and why == Holdup.SYSTEM:
+            # Once an application: who looks at the page day after day sees it there.
+            subject = f"application:{application.pk}:systems"
+            tell(user=user, kind=NoticeKind.ACTION_NEEDED, subject=subject, now=now)
 
 
 def joined(*, user: User, program: Program, actor: Actor, now: datetime) -> None:
@@ -211,6 +222,7 @@ def _matched(application: Application, customer: Customer, actor: Actor, now: da
     changes: dict[str, Any] = {"customer": customer, "typed_account": "", "typed_postal": ""}
     if application.state == ApplicationState.NEEDS_ACTION:
         move(application, ApplicationState.APPLIED, actor=actor, now=now, **changes)
+        follow_carrier(user=application.user, actor=actor, now=now)
     else:
         Application.objects.filter(pk=application.pk).update(changed_at=now, **changes)
         subject = f"application:{application.pk}"

@@ -27,6 +27,7 @@ def agree(*, user: User, program: Program, version: int, actor: Actor, now: date
     if page.terms.version != version:
         raise Refused("The terms have changed since you opened this page. Please read them again.")
     applications.live(user=user, program=program, now=now)
+    applications.follow_carrier(user=user, actor=actor, now=now)
     record(
         actor=actor, verb="agree", subject=f"program:{program.pk}", now=now, terms_version=version
     )
@@ -37,4 +38,5 @@ def agree(*, user: User, program: Program, version: int, actor: Actor, now: date
         at=now,
         address=actor.address,
         scopes=list(rules.ASKED_SCOPES),
+        answers=queries.answers_standing(user, program),
     )

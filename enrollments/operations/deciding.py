@@ -1,4 +1,5 @@
-"""Somebody at the utility decides about applications whose account did not match by itself."""
+"""Somebody at the utility decides about applications: an account that did not match by itself, and
+a no at any time before the first system joins."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -8,10 +9,18 @@ from django.db import transaction
 
 from base.refusal import Refused
 from enrollments.models import Application, Customer
-from enrollments.operations.applications import move
+from enrollments.operations.applications import follow_carrier, move
 from enrollments.operations.notices import tell
+from enrollments.operations.turns import take_turns
 from enrollments.queries.applications import is_taken, seen
-from enrollments.states import Acts, ApplicationState, Holdup, NoticeKind
+from enrollments.states import (
+    OPEN_APPLICATIONS,
+    Acts,
+    ApplicationState,
+    Holdup,
+    NoticeKind,
+)
+from people.models import User
 from people.operations import Actor
 
 LONGEST_REASON = 300
@@ -60,23 +69,27 @@ def decide(
     return Decided(done, tuple(refused))
 
 
-def _held(choice: Choice) -> Application:
-    """The application, held until the end of the transaction. Raises Refused when it is not to be
-    decided, or not any more what was shown."""
-    held = Application.objects.select_for_update(of=("self",)).select_related("user", "program")
-    application = held.filter(pk=choice.application_id).first()
-    if application is None:
+def _held(choice: Choice, doing: str = "") -> Application:
+    """The application, held until the end of the transaction, as are its person's other acts: who
+    is joining at this moment comes before or after. ``doing``: what only an application that waits
+    for the utility can be. Raises Refused when it is not to be decided, or not any more what was
+    shown."""
+    user = User.objects.filter(applications=choice.application_id).first()
+    if user is None:
         raise Refused("There is no such application.")
-    if application.who != Acts.UTILITY or seen(application) != choice.seen:
-        raise Refused(
-            f"{application.user.email}: something changed since you opened the page. Look again."
-        )
+    take_turns(user, to_leave=True)
+    held = Application.objects.select_for_update(of=("self",)).select_related("user", "program")
+    application = held.get(pk=choice.application_id)
+    if application.state not in OPEN_APPLICATIONS or seen(application) != choice.seen:
+        raise Refused(f"{user.email}: something changed since you opened the page. Look again.")
+    if doing and application.who != Acts.UTILITY:
+        raise Refused(f"{user.email}: it does not wait for us, so there is nothing to {doing}.")
     return application
 
 
 @transaction.atomic
 def _approve(choice: Choice, reason: str, actor: Actor, now: datetime) -> None:
-    application = _held(choice)
+    application = _held(choice, "approve")
     who = application.user.email
     if choice.customer_id is None:
         raise Refused(f"{who}: choose which customer it is.")
@@ -97,10 +110,12 @@ def _approve(choice: Choice, reason: str, actor: Actor, now: datetime) -> None:
     )
     subject = f"application:{application.pk}"
     tell(user=application.user, kind=NoticeKind.APPROVED, subject=subject, now=now)
+    follow_carrier(user=application.user, actor=actor, now=now)
 
 
 @transaction.atomic
 def _reject(choice: Choice, reason: str, actor: Actor, now: datetime) -> None:
+    """Whoever must act now; who has joined already is not turned down but leaves (``withdraw``)."""
     application = _held(choice)
     move(
         application,
@@ -118,7 +133,7 @@ def _reject(choice: Choice, reason: str, actor: Actor, now: datetime) -> None:
 @transaction.atomic
 def _ask(choice: Choice, reason: str, actor: Actor, now: datetime) -> None:
     """Back to the homeowner, who can correct the number."""
-    application = _held(choice)
+    application = _held(choice, "ask")
     move(
         application,
         ApplicationState.NEEDS_ACTION,

@@ -9,13 +9,19 @@ from django.db import transaction
 from base import bell
 from base.refusal import Refused
 from enrollments import queries, rules
-from enrollments.models import Consent, Enrollment, Program, System, Terms
+from enrollments.models import Consent, Enrollment, Program, Replacement, System, Terms
 from enrollments.operations import applications
 from enrollments.operations.notices import tell
 from enrollments.operations.pausing import must_say_why
 from enrollments.operations.permission import Forgotten, forget_tokens
 from enrollments.operations.turns import take_turns, unless_busy
-from enrollments.states import LIVE_ENROLLMENTS, ConsentAct, EnrollmentState, NoticeKind
+from enrollments.states import (
+    LIVE_ENROLLMENTS,
+    ConsentAct,
+    EnrollmentState,
+    NoticeKind,
+    ReplacementState,
+)
 from people.models import User
 from people.operations import Actor, record
 
@@ -64,7 +70,8 @@ def enroll(
             for system in systems
         ]
     )
-    write_consents(user, systems, consent.terms, ConsentAct.GIVEN, actor, now)
+    answers = queries.answers_standing(user, program)
+    write_consents(user, systems, consent.terms, ConsentAct.GIVEN, actor, now, answers=answers)
     record(
         actor=actor,
         verb="enroll",
@@ -84,7 +91,10 @@ def write_consents(
     act: ConsentAct,
     actor: Actor,
     now: datetime,
+    *,
+    answers: Sequence[int] = (),
 ) -> None:
+    """One row a system; ``answers``: what it rests on (queries.answers_standing)."""
     Consent.objects.bulk_create(
         Consent(
             user=user,
@@ -94,6 +104,7 @@ def write_consents(
             address=actor.address,
             system=system,
             scopes=system.grant.scopes,
+            answers=list(answers),
         )
         for system in systems
     )
@@ -121,6 +132,10 @@ def _withdraw(enrollment_id: int, actor: Actor, now: datetime, why: str) -> Left
     )
     if not moved:
         return None
+    # Nobody has to say any more whether its wall control was replaced.
+    Replacement.objects.filter(enrollment=enrollment_id).move(
+        ReplacementState.OPEN, ReplacementState.MOOT
+    )
     enrollment = Enrollment.objects.select_related("system__grant", "user").get(id=enrollment_id)
     given = (
         Consent.objects.filter(

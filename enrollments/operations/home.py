@@ -12,7 +12,7 @@ from enrollments import queries, rules
 from enrollments.models import CarrierGrant, Location, System
 from enrollments.operations import applications
 from enrollments.operations.replacing import notice_replacements
-from enrollments.states import Acts, GrantState, Holdup
+from enrollments.states import GrantState
 from people.models import User
 from people.operations import SYSTEM
 
@@ -60,17 +60,17 @@ def save_home(
         )
     listed = [fields["serial"] for fields in systems]
     theirs = _held_by_others(grant, listed)
-    new = []
     for fields in systems:
         if fields["serial"] in theirs:
             continue
         defaults = {key: value for key, value in fields.items() if key != "serial"}
         defaults |= {"grant": grant, "location": kept[fields["location"]], "read_at": now}
-        system, is_new = System.objects.update_or_create(serial=fields["serial"], defaults=defaults)
-        new += [system] * is_new
-    notice_replacements(grant=grant, listed=listed, new=new, now=now)
-    if grant.synced_at is None:
-        applications.let_go(user=grant.user, whys=[Holdup.UNREAD], actor=SYSTEM, now=now)
+        System.objects.update_or_create(
+            serial=fields["serial"],
+            defaults=defaults,
+            create_defaults=defaults | {"first_read_at": now},
+        )
+    notice_replacements(grant=grant, listed=listed, now=now)
     again = rules.reread_delay_s(random.random())  # noqa: S311 (spreads load, guards nothing)
     # Not for a permission that was lost meanwhile: it is not due before it is given again.
     CarrierGrant.objects.filter(pk=grant.pk, state=GrantState.ACTIVE).update(
@@ -80,6 +80,7 @@ def save_home(
         sync_failures=0,
         sync_trouble="",
     )
+    applications.follow_carrier(user=grant.user, actor=SYSTEM, now=now)
 
 
 def _held_by_others(grant: CarrierGrant, serials: Sequence[str]) -> set[str]:
@@ -97,16 +98,13 @@ def _held_by_others(grant: CarrierGrant, serials: Sequence[str]) -> set[str]:
 def sync_failed(*, grant: CarrierGrant, why: str, now: datetime, real_now: datetime) -> None:
     """Carrier could not be read: say so on the page and try again, later each time. Somebody on
     the way in can do nothing but wait, and their application says so."""
-    if grant.synced_at is None:
-        applications.hold_up(
-            user=grant.user, who=Acts.CARRIER, why=Holdup.UNREAD, actor=SYSTEM, now=now
-        )
     failures = grant.sync_failures + 1
     CarrierGrant.objects.filter(pk=grant.pk, state=GrantState.ACTIVE).update(
         sync_failures=failures,
         sync_trouble=why[:200],
         sync_due_at=real_now + timedelta(seconds=rules.sync_delay_s(failures)),
     )
+    applications.follow_carrier(user=grant.user, actor=SYSTEM, now=now)
 
 
 def ask_for_sync(*, user: User, real_now: datetime) -> int:

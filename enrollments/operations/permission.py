@@ -12,7 +12,7 @@ from enrollments.models import CarrierGrant, LinkAttempt, Program
 from enrollments.operations import applications
 from enrollments.operations.notices import tell
 from enrollments.operations.turns import take_turns, unless_busy
-from enrollments.states import Acts, GrantState, Holdup, NoticeKind
+from enrollments.states import GrantState, NoticeKind
 from enrollments.tokens import hashed, key_of, vault
 from people.models import User
 from people.operations import SYSTEM, Actor, record
@@ -124,7 +124,7 @@ def link(
     except IntegrityError:
         raise LinkedElsewhere("This Carrier account was just connected elsewhere.") from None
     record(actor=actor, verb="connect", subject=f"grant:{mine.pk}", now=now, scopes=mine.scopes)
-    applications.let_go(user=user, whys=[Holdup.PERMISSION, Holdup.UNREAD], actor=actor, now=now)
+    applications.follow_carrier(user=user, actor=actor, now=now)
     bell.ring()
     return mine
 
@@ -184,9 +184,7 @@ def permission_lost(*, grant_id: int, why: str, now: datetime) -> int:
             why=why,
         )
         grant = CarrierGrant.objects.select_related("user").get(id=grant_id)
-        applications.hold_up(
-            user=grant.user, who=Acts.HOMEOWNER, why=Holdup.PERMISSION, actor=SYSTEM, now=now
-        )
+        applications.follow_carrier(user=grant.user, actor=SYSTEM, now=now)
         tell(
             user=grant.user,
             kind=NoticeKind.PERMISSION_LOST,
@@ -225,6 +223,7 @@ def forget_tokens(*, grant_id: int, actor: Actor, now: datetime) -> Forgotten | 
     if not moved:
         return None
     record(actor=actor, verb="disconnect", subject=f"grant:{grant_id}", now=now)
+    applications.follow_carrier(user=grant.user, actor=actor, now=now)
     column = "access" if grant.refresh_sealed is None else "refresh"
     sealed = getattr(grant, f"{column}_sealed")
     return Forgotten(grant_id, None if sealed is None else bytes(sealed), grant.bound_to(column))

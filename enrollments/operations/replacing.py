@@ -31,12 +31,11 @@ from enrollments.states import (
 from people.operations import SYSTEM, Actor, record
 
 
-def notice_replacements(
-    *, grant: CarrierGrant, listed: Collection[str], new: Collection[System], now: datetime
-) -> int:
-    """Ask about each enrolled system that a complete reading no longer lists while it lists a new
-    one at the same place; how many questions are new. An old one that is listed again ends its
-    question. Call it inside the transaction of the reading."""
+def notice_replacements(*, grant: CarrierGrant, listed: Collection[str], now: datetime) -> int:
+    """Ask about each enrolled system that a complete reading no longer lists while it lists one at
+    the same place that came after it: in this reading, or in an earlier one beside it. How many
+    questions are new. An old one that is listed again ends its question. Call it inside the
+    transaction of the reading."""
     open_ones = Replacement.objects.filter(enrollment__system__grant=grant)
     open_ones.filter(enrollment__system__serial__in=listed).move(
         ReplacementState.OPEN, ReplacementState.MOOT
@@ -45,27 +44,62 @@ def notice_replacements(
         Enrollment.objects.filter(system__grant=grant, state__in=LIVE_ENROLLMENTS)
         .exclude(system__serial__in=listed)
         .exclude(replacements__state=ReplacementState.OPEN)
-        .select_related("system")
+        .select_related("system", "user")
         .order_by("system__name", "id")
     )
-    left = list(missing) if new else []
+    left = list(missing)
     asked = 0
-    for system in sorted(new, key=lambda one: (one.name, one.pk)):
-        here = [one for one in left if one.system.location_id == system.location_id]
+    for system in _newcomers(grant, listed) if left else ():
+        here = [one for one in left if _may_replace(system, one)]
         same = [one for one in here if one.system.name == system.name]
         for old in (same or here)[:1]:
             left.remove(old)
-            Replacement.objects.create(enrollment=old, system=system, seen_at=now)
-            record(
-                actor=SYSTEM,
-                verb="replacement-seen",
-                subject=f"enrollment:{old.pk}",
-                now=now,
-                old=old.system.serial,
-                new=system.serial,
-            )
+            _ask(old, system, now)
             asked += 1
     return asked
+
+
+def _newcomers(grant: CarrierGrant, listed: Collection[str]) -> list[System]:
+    """Listed, in no program, and not taken for somebody's replacement already."""
+    taken = Replacement.objects.filter(state=ReplacementState.OPEN).values("system")
+    found = System.objects.filter(grant=grant, serial__in=listed, first_read_at__isnull=False)
+    free = found.exclude(enrollments__state__in=LIVE_ENROLLMENTS).exclude(id__in=taken)
+    return list(free.order_by("name", "id").prefetch_related("replaces"))
+
+
+def _may_replace(system: System, old: Enrollment) -> bool:
+    """At its place, come after it joined, and nobody has said that it is something else."""
+    answered = {
+        one.enrollment_id
+        for one in system.replaces.all()
+        if one.state in (ReplacementState.DENIED, ReplacementState.CONFIRMED)
+    }
+    return (
+        old.system.location_id == system.location_id
+        and system.first_read_at is not None
+        and system.first_read_at >= old.enrolled_at
+        and old.pk not in answered
+    )
+
+
+def _ask(old: Enrollment, system: System, now: datetime) -> None:
+    asked, made = Replacement.objects.get_or_create(
+        enrollment=old, system=system, defaults={"seen_at": now}
+    )
+    if not made:  # the old one had been back for a while
+        Replacement.objects.pick(pk=asked.pk).move(
+            ReplacementState.MOOT, ReplacementState.OPEN, seen_at=now
+        )
+    record(
+        actor=SYSTEM,
+        verb="replacement-seen",
+        subject=f"enrollment:{old.pk}",
+        now=now,
+        old=old.system.serial,
+        new=system.serial,
+    )
+    subject = f"replacement:{asked.pk}:{int(now.timestamp())}"
+    tell(user=old.user, kind=NoticeKind.REPLACED, subject=subject, now=now)
 
 
 @unless_busy()
@@ -140,7 +174,9 @@ def _keep_consent(old: Enrollment, system: System, actor: Actor, now: datetime) 
     given = of_old.select_related("terms").latest("at", "id")
     before = System.objects.select_related("grant").get(pk=old.system_id)
     write_consents(old.user, [before], given.terms, ConsentAct.WITHDRAWN, actor, now)
-    write_consents(old.user, [system], given.terms, ConsentAct.GIVEN, actor, now)
+    write_consents(
+        old.user, [system], given.terms, ConsentAct.GIVEN, actor, now, answers=given.answers
+    )
 
 
 @transaction.atomic

@@ -7,6 +7,7 @@ from enrollments.queries.homes import (
     SystemCard,
     agreed,
     answers_of,
+    answers_standing,
     card_of,
     cards,
     counts,
@@ -27,7 +28,7 @@ from enrollments.queries.homes import (
     still_there,
     systems_of,
 )
-from enrollments.queries.journey import Journey, journey, not_yet, stands
+from enrollments.queries.journey import Journey, held_by_carrier, journey, not_yet, stands
 from enrollments.queries.partner import (
     EnrollmentLine,
     SystemLine,
@@ -47,6 +48,7 @@ __all__ = [
     "SystemLine",
     "agreed",
     "answers_of",
+    "answers_standing",
     "card_of",
     "cards",
     "counts",
@@ -56,6 +58,7 @@ __all__ = [
     "grants_due_for_sync",
     "grants_of",
     "has_joined",
+    "held_by_carrier",
     "journey",
     "keys_in_use",
     "misfits",

@@ -8,11 +8,14 @@ from datetime import datetime, timedelta
 from django.db.models import Count, Q, QuerySet
 
 from enrollments.models import Application, Customer, Program
+from enrollments.queries.homes import SystemCard, cards, still_there
 from enrollments.rules.matching import Match, match, normal_account, slips
 from enrollments.states import (
     LIVE_APPLICATIONS,
+    OPEN_APPLICATIONS,
     Acts,
     ApplicationState,
+    GrantState,
     Holdup,
 )
 
@@ -106,10 +109,17 @@ class Row:
     changed_at: datetime
     seen: str
     near: tuple[Candidate, ...] = field(default=())
+    # Where none can take part: all there are, each with its obstacle.
+    systems: tuple[SystemCard, ...] = field(default=())
 
     @property
     def is_to_decide(self) -> bool:
         return self.who == Acts.UTILITY
+
+    @property
+    def is_open(self) -> bool:
+        """It can be turned down, whoever must act."""
+        return self.state in OPEN_APPLICATIONS
 
 
 def seen(application: Application) -> str:
@@ -151,6 +161,7 @@ def _about(found: QuerySet[Application], text: str) -> QuerySet[Application]:
 
 def _rows(applications: Sequence[Application]) -> list[Row]:
     near = _near([one for one in applications if one.who == Acts.UTILITY])
+    blocked = _systems([one for one in applications if one.why == Holdup.SYSTEM])
     return [
         Row(
             id=one.pk,
@@ -167,9 +178,20 @@ def _rows(applications: Sequence[Application]) -> list[Row]:
             changed_at=one.changed_at,
             seen=seen(one),
             near=tuple(near[one.pk]),
+            systems=tuple(blocked[one.user.email]),
         )
         for one in applications
     ]
+
+
+def _systems(applications: Sequence[Application]) -> dict[str, list[SystemCard]]:
+    """The systems of those people, by their address; nothing is asked where nobody waits."""
+    found: dict[str, list[SystemCard]] = defaultdict(list)
+    if applications:
+        theirs = still_there().filter(grant__user__in=[one.user_id for one in applications])
+        for card in cards(theirs.exclude(grant__state=GrantState.REVOKED)):
+            found[card.owner].append(card)
+    return found
 
 
 def _near(applications: Iterable[Application]) -> dict[int, list[Candidate]]:

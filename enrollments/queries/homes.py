@@ -122,6 +122,13 @@ def answers_of(user: User, questions: Sequence[Question]) -> dict[int, bool]:
     return dict(kept.values_list("question_id", "said"))
 
 
+def answers_standing(user: User, program: Program) -> list[int]:
+    """Ids of the last answer to each text the program asks now, in the order they were given."""
+    kept = Answer.objects.filter(user=user, question__in=questions_of(program))
+    last = kept.order_by("question", "-at", "-id").distinct("question")
+    return sorted(last.values_list("id", flat=True))
+
+
 def fits(user: User, program: Program) -> bool:
     """Is every question answered so that the home may join?"""
     asked = questions_of(program)

@@ -4,8 +4,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from enrollments.models import Application, CarrierGrant, Program
-from enrollments.queries.homes import SystemCard, agreed, cards, fits, grants_of, still_there
-from enrollments.states import Acts, ApplicationState, GrantState
+from enrollments.queries.homes import (
+    SystemCard,
+    agreed,
+    cards,
+    fits,
+    grants_of,
+    obstacle,
+    still_there,
+)
+from enrollments.states import Acts, ApplicationState, GrantState, Holdup
 from people.models import User
 
 
@@ -23,8 +31,13 @@ class Journey:
     application: Application | None
 
 
+def grant_shown(user: User) -> CarrierGrant | None:
+    """The permission the way in goes by: the one given last."""
+    return grants_of(user).order_by("-linked_at").first()
+
+
 def journey(user: User, program: Program) -> Journey:
-    grant = grants_of(user).order_by("-linked_at").first()
+    grant = grant_shown(user)
     systems = tuple(cards(still_there().filter(grant=grant))) if grant else ()
     application = latest_application(user, program)
     return Journey(_step(user, program, grant, systems, application), grant, systems, application)
@@ -54,6 +67,24 @@ def _step(
     return "choose" if grant.synced_at else "reading"
 
 
+def held_by_carrier(user: User) -> tuple[Acts | str, Holdup | str]:
+    """Who must act, and why, before a system of this person can join: by their permission and its
+    last reading. Twice empty when nothing there is in the way, or nothing is known yet."""
+    grant = grant_shown(user)
+    if grant is None:
+        return "", ""
+    if grant.state == GrantState.NEEDS_RELINK:
+        return Acts.HOMEOWNER, Holdup.PERMISSION
+    if grant.is_being_read and not grant.sync_failures:
+        return "", ""
+    if grant.synced_at is None:
+        return Acts.CARRIER, Holdup.UNREAD
+    systems = still_there().filter(grant=grant).select_related("grant")
+    if all(obstacle(system) for system in systems):
+        return Acts.HOMEOWNER, Holdup.SYSTEM
+    return "", ""
+
+
 def latest_application(user: User, program: Program) -> Application | None:
     """The newest one, however it ended; earlier ones are history."""
     return Application.objects.filter(user=user, program=program).order_by("-id").first()
@@ -71,6 +102,8 @@ def stands(user: User, program: Program) -> str:
     application = latest_application(user, program)
     if application and application.state == ApplicationState.REJECTED:
         return "We could not accept your application; see why."
+    if application and application.why == Holdup.SYSTEM:
+        return "None of your systems can take part yet; see why, and what helps."
     if application and application.who:
         return _STANDS[Acts(application.who)]
     return "You can go on where you stopped."

@@ -2,9 +2,10 @@
 
 from dataclasses import dataclass
 
-from django.db.models import Count, Q
+from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet
 
-from enrollments.models import Program, Question
+from enrollments.models import Answer, Enrollment, Program, Question
+from enrollments.states import EnrollmentState
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +25,27 @@ def asked(program: Program) -> list[Asked]:
         no=Count("answer", filter=Q(answer__said=False)),
     )
     return [Asked(one, one.yes, one.no) for one in found.order_by("-is_asked", "position", "id")]
+
+
+def paused_by_answers() -> QuerySet[Enrollment]:
+    """Enrolments that rest while the last answer of their home to a question that is asked now does
+    not fit: nobody can resume them before it does."""
+    newest = Question.objects.order_by("program", "key", "-version").distinct("program", "key")
+    asked = Question.objects.filter(
+        id__in=newest.values("id"), is_asked=True, fitting__isnull=False
+    )
+    later = Answer.objects.filter(
+        Q(at__gt=OuterRef("at")) | Q(at=OuterRef("at"), id__gt=OuterRef("id")),
+        user=OuterRef("user"),
+        question=OuterRef("question"),
+    )
+    wrong = Answer.objects.filter(
+        ~Q(said=F("question__fitting")),
+        ~Exists(later),
+        user=OuterRef("user"),
+        question__in=asked.filter(program=OuterRef(OuterRef("program"))).values("id"),
+    )
+    return Enrollment.objects.filter(Exists(wrong), state=EnrollmentState.PAUSED)
 
 
 def free_key(program: Program, wish: str) -> str:

@@ -51,6 +51,7 @@ def _page(
         context |= {
             "rows": rows,
             "to_decide": any(row.is_to_decide for row in rows),
+            "to_reject": any(row.is_open for row in rows),
             "further": further,
             "is_first_page": not after,
             "asked": asked,

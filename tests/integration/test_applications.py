@@ -93,10 +93,12 @@ def test_a_home_that_was_never_read_waits_for_carrier(
     monkeypatch.setattr(vendor_session, "refresh", lambda _: Refreshed.FAILED)
     assert not sync.read_home(grant.pk, now=LATER)
     assert now_at() == ("NEEDS_ACTION", "CARRIER", "UNREAD")
+    ready = {"serial": "2319W000001", "location": "40231", "is_online": True}
+    ready |= {"has_outdoor_unit": True, "dr_enabled": True}
     operations.save_home(
         grant=CarrierGrant.objects.get(pk=grant.pk),
-        locations=[],
-        systems=[],
+        locations=[{"carrier_id": "40231"}],
+        systems=[ready],
         now=LATER,
         real_now=timezone.now(),
     )
@@ -199,7 +201,7 @@ def test_two_operators_decide_about_one_application_once(street: Program) -> Non
     found = at_once([approves(by, user, customer) for by in operators()], gate=APPLICATION_GATE)
     assert sorted(one.done for one in found) == [0, 1]
     (refused,) = [one.refused for one in found if one.refused]
-    assert "something changed since you opened the page" in refused[0]
+    assert "it does not wait for us, so there is nothing to approve" in refused[0]
     assert ActivityEntry.objects.filter(verb="move-application").count() == 2
 
 

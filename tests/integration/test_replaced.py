@@ -57,8 +57,10 @@ def reading(serial: str, place: str = "40231", **fields: Any) -> dict[str, Any]:
     return ready | {"serial": serial, "location": place} | fields
 
 
-def read(grant: CarrierGrant, *systems: dict[str, Any], places: Any = (PLACE,)) -> None:
-    operations.save_home(grant=grant, locations=places, systems=systems, now=LATER, real_now=LATER)
+def read(
+    grant: CarrierGrant, *systems: dict[str, Any], places: Any = (PLACE,), at: Any = LATER
+) -> None:
+    operations.save_home(grant=grant, locations=places, systems=systems, now=at, real_now=LATER)
 
 
 def questions() -> list[tuple[str, str, str]]:
@@ -105,10 +107,42 @@ def test_a_new_one_elsewhere_is_no_replacement(system: System) -> None:
     assert questions() == []
 
 
-def test_one_that_was_there_before_is_no_replacement(system: System) -> None:
+def test_one_that_was_there_when_the_home_joined_is_no_replacement(system: System) -> None:
     read(system.grant, reading(OLD), reading(NEW))
+    Enrollment.objects.update(enrolled_at=LATER + timedelta(hours=1))
     read(system.grant, reading(NEW))
     assert questions() == []
+
+
+def test_one_that_was_listed_beside_the_old_one_first_is_asked_about_when_that_one_goes(
+    system: System,
+) -> None:
+    read(system.grant, reading(OLD), reading(NEW))
+    assert questions() == []
+    read(system.grant, reading(NEW))
+    assert questions() == [(OLD, NEW, "OPEN")]
+    read(system.grant, reading(OLD), reading(NEW))
+    assert questions() == [(OLD, NEW, "MOOT")]
+    read(system.grant, reading(NEW), at=LATER + timedelta(days=2))
+    assert questions() == [(OLD, NEW, "OPEN")]
+    assert Replacement.objects.get().seen_at == LATER + timedelta(days=2)
+    assert Notice.objects.filter(kind="REPLACED").count() == 2, "it is another fact"
+
+
+def test_one_that_joined_by_itself_is_no_replacement(summer: Program, system: System) -> None:
+    read(system.grant, reading(OLD), reading(NEW))
+    Enrollment.objects.create(
+        system=System.objects.get(serial=NEW), program=summer, user=system.grant.user,
+        enrolled_at=LATER, changed_at=LATER,
+    )  # fmt: skip
+    read(system.grant, reading(NEW))
+    assert questions() == []
+
+
+def test_nobody_is_asked_any_more_about_a_home_that_left(system: System) -> None:
+    mine = ask(system)
+    operations.withdraw(enrollment_id=mine.pk, actor=HANNA, now=LATER)
+    assert questions() == [(OLD, NEW, "MOOT")]
 
 
 def test_of_two_the_one_with_the_same_name_is_meant(summer: Program, system: System) -> None:
@@ -149,10 +183,8 @@ def test_yes_moves_the_enrolment_with_its_consent_and_its_pause(system: System) 
     ]
     assert not Consent.objects.filter(system=None, act="WITHDRAWN").exists()
     assert CarrierGrant.objects.get().state == "ACTIVE", "the permission goes on"
-    assert Notice.objects.values_list("kind", "subject").get() == (
-        "ENROLLED",
-        f"enrollment:{made.pk}",
-    )
+    told = Notice.objects.exclude(kind="REPLACED")
+    assert told.values_list("kind", "subject").get() == ("ENROLLED", f"enrollment:{made.pk}")
     assert operations.confirm_replacement(enrollment_id=mine.pk, actor=HANNA, now=LATER) is None
     assert questions() == [(OLD, NEW, "CONFIRMED")]
 
