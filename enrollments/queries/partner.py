@@ -163,4 +163,4 @@ def _system(slug: str, row: Sequence[Any], home: Sequence[Any]) -> SystemLine:
         scopes=frozenset(scopes),
     )
     joined = EnrollmentLine(row[0], home[1], slug, *row[1:])
-    return SystemLine(joined, *home[2:10], obstacle=rules.why_not(facts))
+    return SystemLine(*(joined, *home[2:10], rules.why_not(facts)))

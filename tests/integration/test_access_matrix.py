@@ -373,7 +373,8 @@ def _rules(method: str, route: str, got: dict[str, str]) -> Iterator[tuple[str, 
                 got["viewer"] in {"403", "404", "405"}
                 or (got["viewer"] == got["operator"] == "200" and "/new/" not in route),
             )
-        if re.search(r"/(audit/|audit\.csv|notices/|all\.csv|credits\.csv|proof/|proof\.json)$", route):
+        private = r"/(audit/|audit\.csv|notices/|all\.csv|credits\.csv|proof/|proof\.json)$"
+        if re.search(private, route):
             yield "a viewer sees no homeowner", got["viewer"] == "403"
         yield "an administrator is never refused by role", got["admin"] != "403"
     if route.startswith("console/people/"):
