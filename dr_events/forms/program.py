@@ -135,7 +135,10 @@ _ORDERED = (
 
 
 class CreditForm(forms.Form):
-    """How a program thanks its homes. Amounts are typed in dollars and kept in cents."""
+    """How a program thanks its homes. Amounts are typed in dollars and kept in cents.
+
+    ``optional``: nothing need be typed, and a rule that pays nothing is none.
+    """
 
     basis = forms.ChoiceField(label="Counted in", choices=Basis.choices)
     threshold = forms.IntegerField(
@@ -148,7 +151,9 @@ class CreditForm(forms.Form):
         label="For each event taken part in ($)", min_value=0, max_digits=7, decimal_places=2
     )
 
-    def __init__(self, *args: Any, credit: Credit | None = None, **kwargs: Any) -> None:
+    def __init__(
+        self, *args: Any, credit: Credit | None = None, optional: bool = False, **kwargs: Any
+    ) -> None:
         known = credit or Credit(Basis.EVENTS, 80, 0, 0)
         first = {
             "basis": known.basis,
@@ -157,14 +162,16 @@ class CreditForm(forms.Form):
             "event": Decimal(known.event_cents) / 100,
         }
         super().__init__(*args, **{"initial": first} | kwargs)
+        for field in self.fields.values():
+            field.required = not optional
         describe(self)
 
     def credit(self) -> Credit:
         """Only after ``is_valid``."""
         values = self.cleaned_data
         return Credit(
-            Basis(values["basis"]),
-            values["threshold"],
-            int(100 * values["season"]),
-            int(100 * values["event"]),
+            Basis(values["basis"] or Basis.EVENTS),
+            values["threshold"] or 0,
+            int(100 * (values["season"] or 0)),
+            int(100 * (values["event"] or 0)),
         )

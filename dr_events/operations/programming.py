@@ -98,8 +98,11 @@ def change_program(
 
 
 @transaction.atomic
-def add_program(*, values: Mapping[str, Any], actor: Actor, now: datetime) -> Program:
-    """A new program, closed for homes until its terms are published. Raises Refused."""
+def add_program(
+    *, values: Mapping[str, Any], actor: Actor, now: datetime, credit: Credit | None = None
+) -> Program:
+    """A new program with its credit rule, closed for homes until its terms are published. Raises
+    Refused."""
     _may(actor)
     slug = slugify(values["name"])[:50].strip("-")
     if not slug or slug in _TAKEN or Program.objects.filter(slug=slug).exists():
@@ -110,6 +113,8 @@ def add_program(*, values: Mapping[str, Any], actor: Actor, now: datetime) -> Pr
         actor=actor, verb="add-program", subject=f"program:{program.pk}", now=now,
         values={name: _plain(getattr(program, name)) for name in FIELDS},
     )  # fmt: skip
+    if credit:
+        set_credit(slug=slug, credit=credit, actor=actor, now=now)
     return program
 
 

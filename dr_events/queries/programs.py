@@ -8,6 +8,8 @@ from datetime import time, timedelta
 from django.db.models import Count, Max
 
 from dr_events.models import Event
+from dr_events.queries.seasons import credit_of
+from dr_events.rules.credit import in_words
 from dr_events.rules.limits import words
 from enrollments.models import Enrollment, Program, Terms
 from enrollments.states import EnrollmentState
@@ -73,6 +75,7 @@ class ProgramPage:
     counts: Enrolled
     limits: tuple[tuple[str, str], ...]
     events: int
+    credit: str
 
     @property
     def current_terms(self) -> Terms | None:
@@ -90,7 +93,13 @@ def page(slug: str) -> ProgramPage | None:
         enrolled().get(program.pk, Enrolled()),
         limits(program),
         Event.objects.filter(program=program).count(),
+        credit_words(program),
     )
+
+
+def credit_words(program: Program) -> str:
+    """Its credit rule as one sentence; empty when it has none."""
+    return in_words(credit_of(program))
 
 
 def _month_day(value: str) -> str:

@@ -11,7 +11,7 @@ from django.db import connection
 from dr_events.models import Event
 from dr_events.queries import pages
 from dr_events.queries.pages import EventPage
-from dr_events.rules.credit import Basis, Credit, Season, earned_cents
+from dr_events.rules.credit import Basis, Credit, Season, earned_cents, in_words
 from dr_events.rules.limits import season as season_of
 from dr_events.states import EventState
 from enrollments.models import Program
@@ -79,12 +79,13 @@ class SeasonPage:
         return max(0, self.program.max_per_season - taken)
 
     @property
-    def season_dollars(self) -> str:
-        return dollars(self.credit.season_cents) if self.credit else ""
+    def credit_words(self) -> str:
+        return in_words(self.credit)
 
     @property
-    def event_dollars(self) -> str:
-        return dollars(self.credit.event_cents) if self.credit else ""
+    def ahead(self) -> list[EventPage]:
+        """Planned events that are not over yet."""
+        return [page for page in self.events if page.event.state == EventState.SCHEDULED]
 
     @property
     def completed(self) -> list[int]:

@@ -25,6 +25,30 @@ class Credit:
     event_cents: int
 
 
+def dollars(cents: int) -> str:
+    """``$20``, ``$1.50``."""
+    return f"${cents / 100:,.2f}".removesuffix(".00")
+
+
+def in_words(credit: Credit | None) -> str:
+    """The rule as one sentence, for the public page and for operators; empty when there is none or
+    it pays nothing."""
+    if credit is None:
+        return ""
+    parts = []
+    if credit.season_cents:
+        counted = {Basis.EVENTS: "events", Basis.HOURS: "event hours"}[credit.basis]
+        share = (
+            f"for taking part in at least {credit.threshold} % of the {counted} of a season"
+            if credit.threshold
+            else "for a season, whatever the home took part in"
+        )
+        parts.append(f"{dollars(credit.season_cents)} {share}")
+    if credit.event_cents:
+        parts.append(f"{dollars(credit.event_cents)} for each event taken part in")
+    return f"{', and '.join(parts)}." if parts else ""
+
+
 def mark(credit: Credit | None) -> str:
     """Names a rule: a form that was filled in from another one is refused."""
     if credit is None:

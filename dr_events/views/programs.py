@@ -11,11 +11,14 @@ from django.views.decorators.http import require_POST
 from base import clock
 from base.refusal import Refused
 from dr_events import operations
-from dr_events.forms import ProgramForm
+from dr_events.forms import CreditForm, ProgramForm
 from dr_events.queries import programs as query
+from dr_events.rules.credit import Basis, Credit, in_words
 from dr_events.rules.presets import PRESETS, preset
 from enrollments.models import Program
 from people.access import actor_of, approver_act, console_page, me
+
+_NO_CREDIT = Credit(Basis.EVENTS, 0, 0, 0)
 
 
 @console_page
@@ -93,15 +96,20 @@ def _touched(program: Program, form: ProgramForm) -> dict[str, Any]:
 
 @approver_act
 def program_new(request: HttpRequest) -> HttpResponse:
+    """``like`` names the public program it starts from, its credit rule included."""
     like = preset(request.GET.get("like", ""))
     if request.method != "POST":
-        start: dict[str, Any] = dict(like.values) if like else {}
-        return _form(request, ProgramForm(initial=start), None, "", like=like)
-    form = ProgramForm(request.POST)
-    if form.is_valid():
+        form = ProgramForm(initial=dict(like.values) if like else {})
+        rule = CreditForm(credit=like.credit if like else _NO_CREDIT, optional=True)
+        return _form(request, form, None, "", like=like, rule=rule)
+    form, rule = ProgramForm(request.POST), CreditForm(request.POST, optional=True)
+    if form.is_valid() & rule.is_valid():
         try:
             program = operations.add_program(
-                values=form.cleaned_data, actor=actor_of(request), now=clock.now()
+                values=form.cleaned_data,
+                credit=rule.credit() if in_words(rule.credit()) else None,
+                actor=actor_of(request),
+                now=clock.now(),
             )
         except Refused as refused:
             form.add_error(refused.field or None, str(refused))
@@ -110,7 +118,7 @@ def program_new(request: HttpRequest) -> HttpResponse:
                 request, "The program is made. Publish its terms, then homes can join."
             )
             return redirect("program_terms", program.slug)
-    return _form(request, form, None, "", like=like)
+    return _form(request, form, None, "", like=like, rule=rule)
 
 
 def _form(

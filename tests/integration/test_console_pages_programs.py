@@ -13,6 +13,8 @@ from base.refusal import Refused
 from dr_events import operations
 from dr_events.forms import ProgramForm
 from dr_events.models import Dispatch
+from dr_events.queries import seasons
+from dr_events.rules.credit import in_words
 from dr_events.rules.presets import PRESETS
 from dr_events.states import Delivery
 from enrollments.models import Program, Terms
@@ -224,12 +226,18 @@ def test_every_preset_makes_a_program_that_can_be_changed(desk: Client, one: Any
     form = page.context["form"]
     sent = {name: form[name].value() for name in form.fields}
     sent = {name: value for name, value in sent.items() if value is not None}
+    sent |= {name: page.context["rule"][name].value() for name in page.context["rule"].fields}
     answer = desk.post(reverse("program_new"), sent | {"name": f"Our {one.name}"[:80]})
     made = Program.objects.get()
     assert answer["Location"] == reverse("program_terms", args=[made.slug])
     for name, value in one.values.items():
         assert getattr(made, name) == value, name
-    assert len(trail("add-program")) == 1
+    assert seasons.credit_of(made) == one.credit
+    assert len(trail("add-program")) == len(trail("set-credit")) == 1
+    shown = desk.get(reverse("console_program", args=[made.slug])).content.decode()
+    assert f"<strong>Counted:</strong> {in_words(one.credit)}" in shown
+    public = Client().get(reverse("program", args=[made.slug])).content.decode()
+    assert f"<strong>What it pays:</strong> {in_words(one.credit)}" in public
 
 
 def test_a_name_is_taken_once(desk: Client) -> None:

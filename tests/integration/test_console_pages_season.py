@@ -144,7 +144,9 @@ def test_the_rule_is_set_by_an_approver_and_recorded(desk: Client, program: Prog
     }  # fmt: skip
     text = desk.post(address, rule, follow=True).content.decode()
     assert seasons.credit_of(program) == RULE
-    assert "<strong>$20.00</strong> for a season with at least <strong>65 %</strong>" in text
+    assert (
+        "$20 for taking part in at least 65 % of the events of a season, and $1.50 for each" in text
+    )
     assert "$23.00" in text
     desk.post(address, rule | {"threshold": "80", "seen": mark(RULE)})
     first, second = ActivityEntry.objects.filter(verb="set-credit").order_by("id")
