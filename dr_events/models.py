@@ -238,6 +238,10 @@ class Control(models.Model):
     heartbeat = models.BigIntegerField(default=0)
     # Real time a home's list last showed one of our events: only then is "not listed" a proof.
     listed_at = models.DateTimeField(null=True)
+    swept_at = models.DateTimeField(null=True, help_text="Real time somebody last swept.")
+    broker_lost_at = models.DateTimeField(
+        null=True, help_text="Real time since which the broker does not answer."
+    )
 
     class Meta:
         constraints = [models.CheckConstraint(condition=Q(id=1), name="only_one_control_row")]

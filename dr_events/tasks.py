@@ -15,7 +15,7 @@ from kombu.exceptions import OperationalError
 from base import clock
 from dr_events import dispatch, mailing, operations, queries
 from dr_events import read_back as window
-from dr_events.operations import noticing, ringing
+from dr_events.operations import noticing, ringing, signs
 from dr_events.queries import notices
 from enrollments import operations as enrolling
 from enrollments import tasks as homes
@@ -133,16 +133,21 @@ def ring_due() -> int:
     When the broker does not answer, the work is done right here: Redis is only the bell.
     """
     dispatch.witness.look()
+    signs.swept()
     found = {ring.name: ring for ring in due()}
     fresh = ringing.worth_ringing(list(found))
     rings = [ring for name, ring in found.items() if name in fresh]
-    broker = True
+    answers: bool | None = None
     for ring in rings:
-        if broker:
-            broker = _publish(ring)
-        if not broker:
+        if answers is not False:
+            before, answers = answers, _publish(ring)
+            if answers is not before:
+                signs.broker(answers=answers)
+        if not answers:
             ringing.heard(ring.name)
             _work(ring)
+    if answers is None and signs.broker_is_lost():
+        signs.broker(answers=_knock())
     _seal_log()
     return len(rings)
 
@@ -161,6 +166,11 @@ def _work(ring: Ring) -> None:
         ring.task.run(**ring.kwargs)
     except Exception:
         log.exception("%s %s failed", ring.task.name, ring.kwargs)
+
+
+def _knock() -> bool:
+    """Whether a broker that was lost is back, while there is nothing to ring for."""
+    return _publish(Ring(sweep, {}))
 
 
 def _publish(ring: Ring) -> bool:

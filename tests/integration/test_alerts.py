@@ -1,16 +1,21 @@
 """Today says when a part of the machinery does not work, and says nothing while it does."""
 
+from collections.abc import Callable
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
+from celery import current_app
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
 from base import clock
-from dr_events.models import Dispatch, Rung
-from dr_events.operations import ringing
+from dr_events import tasks
+from dr_events.models import Control, Dispatch, Rung
+from dr_events.operations import ringing, signs
 from dr_events.queries.alerts import Alerts, alerts
+from portal import embedded
 from tests import cast
 
 pytestmark = pytest.mark.django_db
@@ -70,3 +75,74 @@ def test_today_shows_it_and_its_fragment_too(client: Client) -> None:
         page = client.get(reverse(name)).content
         assert b"Something does not work" in page
         assert b"Work has waited unheard since" in page
+
+
+@pytest.fixture
+def row() -> None:
+    Control.objects.update_or_create(id=1, defaults={"swept_at": None, "broker_lost_at": None})
+
+
+@pytest.mark.usefixtures("row")
+def test_nobody_who_sweeps_is_said_half_a_minute_later() -> None:
+    assert found() == QUIET, "before the first look nothing is known"
+    signs.swept()
+    first = Control.objects.get().swept_at
+    signs.swept()
+    assert Control.objects.get().swept_at == first, "written every few seconds, not every time"
+    assert found() == QUIET
+    long_ago = clock.real_now() - timedelta(seconds=31)
+    Control.objects.update(swept_at=long_ago)
+    assert found() == Alerts(0.0, None, (), unswept_since=long_ago)
+    tasks.ring_due()
+    assert found() == QUIET
+
+
+@pytest.fixture
+def to_broker(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Point Celery's publishing elsewhere, until the test ends."""
+
+    def use(url: str) -> None:
+        for place, name in ((current_app, "_pool"), (current_app.amqp, "_producer_pool")):
+            monkeypatch.setattr(place, name, None)
+        monkeypatch.setattr(current_app.conf, "broker_url", url)
+
+    return use
+
+
+@pytest.mark.usefixtures("row")
+def test_a_broker_that_does_not_answer_is_said_until_it_does(
+    client: Client,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    to_broker: Callable[[str], None],
+) -> None:
+    """A real one, stopped and started again. What was due is done all the same."""
+    done: list[str] = []
+    monkeypatch.setattr(tasks, "due", lambda: [tasks.Ring(tasks.mail, {})])
+    monkeypatch.setattr(tasks, "_work", lambda ring: done.append(ring.task.name))
+    server = embedded.start_valkey(tmp_path)
+    try:
+        to_broker(server.url)
+        tasks.ring_due()
+        assert (found(), done) == (QUIET, [])
+    finally:
+        server.stop()
+    Rung.objects.all().delete()
+    tasks.ring_due()
+    lost = found().broker_lost_at
+    assert lost is not None
+    assert done == ["dr_events.tasks.mail"]
+    tasks.ring_due()
+    assert found() == Alerts(0.0, None, (), broker_lost_at=lost), "since when, not the last time"
+    client.force_login(cast.operator())
+    page = client.get(reverse("console")).content.decode()
+    assert "The broker has not answered since" in page
+    assert "Events are still sent" in page
+    monkeypatch.setattr(tasks, "due", list)
+    server = embedded.start_valkey(tmp_path)
+    try:
+        to_broker(server.url)
+        tasks.ring_due()
+        assert found() == QUIET, "it was knocked at, though there is nothing to ring for"
+    finally:
+        server.stop()
