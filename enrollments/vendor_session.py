@@ -3,7 +3,7 @@
 import logging
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -269,25 +269,36 @@ def refresh_many(
         return sum(pool.map(some, range(min(REFRESHERS, len(grant_ids)))))
 
 
+LastWords = Callable[[operations.Forgotten], None]
+
+
 def leave(
-    *, enrollment_id: int, actor: Actor, now: datetime, why: str = ""
+    *,
+    enrollment_id: int,
+    actor: Actor,
+    now: datetime,
+    why: str = "",
+    last_words: LastWords | None = None,
 ) -> operations.Left | None:
     """A system leaves its program; None when it was not in it. A permission that ended with it is
-    given back to Carrier too, as far as Carrier can be reached. Raises Refused."""
+    given back to Carrier too, as far as Carrier can be reached, after ``last_words``: what is to be
+    asked with it before. Raises Refused."""
     left = operations.withdraw(enrollment_id=enrollment_id, actor=actor, now=now, why=why)
     if left is not None and left.forgotten is not None:
-        _give_back_forgotten(left.forgotten)
+        _give_back_forgotten(left.forgotten, last_words)
     return left
 
 
-def erase(*, user: User, actor: Actor, now: datetime) -> None:
+def erase(*, user: User, actor: Actor, now: datetime, last_words: LastWords | None = None) -> None:
     """Everything that names this person goes (operations.erase); then Carrier is asked to forget
-    the permissions too, as far as it can be reached. Raises Refused."""
+    the permissions too, as far as it can be reached, as in ``leave``. Raises Refused."""
     for forgotten in operations.erase(user=user, actor=actor, now=now):
-        _give_back_forgotten(forgotten)
+        _give_back_forgotten(forgotten, last_words)
 
 
-def _give_back_forgotten(forgotten: operations.Forgotten) -> None:
+def _give_back_forgotten(forgotten: operations.Forgotten, last_words: LastWords | None) -> None:
+    if last_words is not None:
+        last_words(forgotten)
     if forgotten.sealed is None:
         return
     try:

@@ -88,15 +88,25 @@ class HomeEvent:
     @property
     def touches_home(self) -> bool:
         """Something happens at the wall control, unless somebody still says no."""
-        return self.what_now in ("planned", "sent", "said-no-late", "called-off-late")
+        return self.what_now in (
+            "planned",
+            "sent",
+            "said-no-late",
+            "left-late",
+            "called-off-late",
+        )
 
     @property
     def said_no(self) -> bool:
         return self.opted_out_at is not None or self.participation in OPTED_OUT
 
     @property
+    def has_left(self) -> bool:
+        return self.enrollment == EnrollmentState.WITHDRAWN and not self.replaced
+
+    @property
     def may_opt_out(self) -> bool:
-        if self.replaced:
+        if self.replaced or self.has_left:
             return False
         waits = self.delivery == Delivery.PLANNED or self.is_out_of_hand
         return waits and not self.said_no and not self.is_over and not self.called_off
@@ -132,7 +142,9 @@ class HomeEvent:
                 return "called-off-late"
             if self.replaced:
                 return "replaced-late"
-            return "said-no-late" if self.said_no else "sent"
+            if self.said_no:
+                return "said-no-late"
+            return "left-late" if self.has_left else "sent"
         if self.delivery == Delivery.SKIPPED and self.reason == Reason.OPTED_OUT:
             return "said-no"
         return "called-off" if self.delivery == Delivery.CANCELLED else "left-out"

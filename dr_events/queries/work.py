@@ -212,12 +212,15 @@ def unsure_homes(*, event_id: int, after: int, limit: int, margin: timedelta) ->
     return _watched(event_id, [Delivery.UNSURE], after, limit, margin, None)
 
 
-# Carrier has it, the event was cancelled or the home said no here, and it is not over yet.
+# Carrier has it, the event was cancelled, the home said no here or has left, and it is not over.
 _UNWANTED = """
     d.delivery IN ('ACCEPTED', 'CONFIRMED') AND e.ends_at > %(now)s
     AND (e.state = 'CANCELLED'
          OR EXISTS (SELECT 1 FROM dr_events_optout o
-                    WHERE o.dispatch_id = d.id AND o.undone_at IS NULL))
+                    WHERE o.dispatch_id = d.id AND o.undone_at IS NULL)
+         OR EXISTS (SELECT 1 FROM enrollments_enrollment n
+                    WHERE n.id = d.enrollment_id AND n.state = 'WITHDRAWN'
+                      AND n.ended_because = ''))
     AND (d.not_before IS NULL OR d.not_before <= clock_timestamp())
 """
 

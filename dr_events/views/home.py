@@ -10,14 +10,13 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from base import clock
 from base.refusal import Refused
 from base.templatetags.offpeak import when
-from dr_events import operations
+from dr_events import dispatch, operations
 from dr_events.queries import home as queries
 from dr_events.queries.home import Mine
 from dr_events.queries.home_event import HomeEvent
 from dr_events.queries.work import can_recall
 from dr_events.states import OptOutVia
 from enrollments import operations as enrolling
-from enrollments import vendor_session
 from enrollments.forms import PauseForm
 from people.access import actor_of, homeowner_page, me
 
@@ -161,9 +160,7 @@ def withdraw_system(request: HttpRequest, enrollment_id: int) -> HttpResponse:
     if request.method != "POST":
         return render(request, "home/withdraw.html", {"mine": mine})
     try:
-        left = vendor_session.leave(
-            enrollment_id=enrollment_id, actor=actor_of(request), now=clock.now()
-        )
+        left = dispatch.leave(enrollment_id=enrollment_id, actor=actor_of(request), now=clock.now())
     except Refused as no:
         messages.error(request, str(no))
         return redirect("withdraw_system", enrollment_id=enrollment_id)

@@ -14,10 +14,10 @@ from django.views.decorators.http import require_POST
 from base import clock
 from base.refusal import Refused
 from base.typed import number
+from dr_events import dispatch
 from dr_events.queries import groups, systems
 from dr_events.views.systems import wanted_of
 from enrollments import operations as enrolling
-from enrollments import vendor_session
 from people.access import actor_of, me, service_act
 from people.operations import Actor
 
@@ -40,7 +40,7 @@ def _resume(enrollment_id: int, actor: Actor, now: datetime, why: str) -> object
 def _leave(until: float) -> Act:
     def leave(enrollment_id: int, actor: Actor, now: datetime, why: str) -> object:
         asks = time.monotonic() < until
-        act = vendor_session.leave if asks else enrolling.withdraw
+        act = dispatch.leave if asks else enrolling.withdraw
         return act(enrollment_id=enrollment_id, actor=actor, now=now, why=why)
 
     return leave

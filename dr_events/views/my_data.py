@@ -8,9 +8,9 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from base import clock
 from base.refusal import Refused
+from dr_events import dispatch
 from dr_events.queries import home as queries
 from dr_events.queries.my_data import everything
-from enrollments import vendor_session
 from people.access import actor_of, homeowner_page, me
 from people.operations import record
 
@@ -44,7 +44,7 @@ def delete(request: HttpRequest) -> HttpResponse:
             problem = "Write DELETE in capital letters, or go back."
         else:
             try:
-                vendor_session.erase(user=user, actor=actor_of(request), now=now)
+                dispatch.erase(user=user, actor=actor_of(request), now=now)
             except Refused as no:
                 problem = str(no)
             else:

@@ -9,10 +9,10 @@ from django.views.decorators.http import require_POST
 
 from base import clock
 from base.refusal import Refused
+from dr_events import dispatch
 from dr_events.queries import one_system as query
 from dr_events.queries.one_system import Membership
 from enrollments import operations as enrolling
-from enrollments import vendor_session
 from enrollments.forms import ServicePauseForm
 from people.access import actor_of, service_act
 
@@ -81,7 +81,7 @@ def system_withdraw(request: HttpRequest, system_id: int) -> HttpResponse:
     if mine is None:
         return _answered(request, system_id, NOT_IN)
     try:
-        left = vendor_session.leave(
+        left = dispatch.leave(
             enrollment_id=mine.id, actor=actor_of(request), now=clock.now(), why=_why(request)
         )
     except Refused as no:

@@ -37,11 +37,14 @@ class Tokens:
 @dataclass(frozen=True, slots=True, repr=False)
 class Forgotten:
     """A permission that was destroyed here, with its newest token, still sealed, so that Carrier
-    can be asked to forget it too. ``sealed`` is None where there was no token."""
+    can be asked to forget it too. ``sealed`` is None where there was no token. ``access`` opens
+    Carrier's doors until then: for what must be said before."""
 
     grant_id: int
     sealed: bytes | None
     bound_to: str
+    access: bytes | None
+    access_bound_to: str
 
 
 @transaction.atomic
@@ -85,6 +88,13 @@ def take_link_attempt(
     if attempt is None or mine.update(used_at=real_now, verifier="") == 0:
         return None
     return attempt
+
+
+@transaction.atomic
+def not_linked(*, program: Program, why: str, actor: Actor, now: datetime) -> None:
+    """Somebody came back from Carrier without a permission we could keep: on record, to be counted.
+    ``why`` is a word of ours, never what the answer said."""
+    record(actor=actor, verb="not-connected", subject=f"program:{program.pk}", now=now, why=why)
 
 
 @unless_busy()
@@ -225,8 +235,14 @@ def forget_tokens(*, grant_id: int, actor: Actor, now: datetime) -> Forgotten | 
     record(actor=actor, verb="disconnect", subject=f"grant:{grant_id}", now=now)
     applications.follow_carrier(user=grant.user, actor=actor, now=now)
     column = "access" if grant.refresh_sealed is None else "refresh"
-    sealed = getattr(grant, f"{column}_sealed")
-    return Forgotten(grant_id, None if sealed is None else bytes(sealed), grant.bound_to(column))
+    sealed, access = getattr(grant, f"{column}_sealed"), grant.access_sealed
+    return Forgotten(
+        grant_id,
+        None if sealed is None else bytes(sealed),
+        grant.bound_to(column),
+        None if access is None else bytes(access),
+        grant.bound_to("access"),
+    )
 
 
 @transaction.atomic

@@ -18,6 +18,7 @@ from enrollments.states import (
     GrantState,
     Holdup,
 )
+from people.models import ActivityEntry
 
 PAGE = 25
 RECENT = timedelta(days=30)
@@ -61,6 +62,29 @@ def funnel(*, since: datetime | None = None) -> list[Funnel]:
         lines[group["program"]].add(place, group["number"])
         total.add(place, group["number"])
     return [*lines.values(), total]
+
+
+@dataclass(frozen=True, slots=True)
+class TurnedBack:
+    """People who came back from Carrier without a permission, each time they did. ``denied``: they
+    said no there."""
+
+    program: str
+    times: int
+    denied: int
+
+
+def turned_back(*, since: datetime | None = None) -> list[TurnedBack]:
+    """By program, those where it happened; by the activity log."""
+    found = ActivityEntry.objects.filter(verb="not-connected")
+    if since:
+        found = found.filter(at__gte=since)
+    counted = found.values("subject").annotate(
+        times=Count("id"), denied=Count("id", filter=Q(detail__why="denied"))
+    )
+    names = {f"program:{one.pk}": one.name for one in Program.objects.all()} if counted else {}
+    lines = [TurnedBack(names[one["subject"]], one["times"], one["denied"]) for one in counted]
+    return sorted(lines, key=lambda line: line.program)
 
 
 def waiting_for_us() -> int:

@@ -39,8 +39,10 @@ def _page(
     """Everybody sees the figures; who applied, only those who may act for a home."""
     asked: dict[str, Any] = _asked(request)
     recent = request.GET.get("since") != "all"
+    since = clock.now() - query.RECENT if recent else None
     context: dict[str, Any] = {
-        "lines": query.funnel(since=clock.now() - query.RECENT if recent else None),
+        "lines": query.funnel(since=since),
+        "turned_back": query.turned_back(since=since),
         "recent": recent,
         "zone": settings.UTILITY_TIME_ZONE,
         "form": form,

@@ -74,5 +74,7 @@ def _refused(request: HttpRequest, to: Program, code: str, sentence: str) -> Htt
 def _no_connection(
     request: HttpRequest, to: Program | None, what: str, *, status: int, sentence: str = ""
 ) -> HttpResponse:
+    if to is not None:
+        operations.not_linked(program=to, why=what, actor=actor_of(request), now=clock.now())
     context = {"what": what, "program": to, "sentence": sentence}
     return render(request, "enrollments/not_connected.html", context, status=status)

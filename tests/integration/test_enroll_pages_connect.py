@@ -14,7 +14,8 @@ from enrollments.models import CarrierGrant, LinkAttempt
 from enrollments.operations import Tokens
 from enrollments.rules import ASKED_SCOPES
 from enrollments.states import GrantState
-from people.models import User
+from people.models import ActivityEntry, User
+from people.states import Role
 from tests import cast
 from tests.integration.test_enroll_pages import JOIN, browser, hanna, program, text
 
@@ -116,6 +117,8 @@ def _bad_state(page: Any) -> None:
     assert page["Referrer-Policy"] == "no-referrer"
     assert page["Cache-Control"] == "no-store"
     assert not CarrierGrant.objects.exists()
+    answered = ActivityEntry.objects.filter(verb="not-connected").exclude(detail__why="denied")
+    assert not answered.exists(), "anybody could fill the log with answers that belong to nothing"
 
 
 @pytest.mark.parametrize("query", [{}, {"code": "c"}, {"code": "c", "state": "guess"}])
@@ -176,6 +179,13 @@ def test_denied_is_fine_and_nothing_is_kept(
     assert "Nothing was connected and we kept nothing from Carrier." in text(page)
     assert JOIN in text(page)
     assert not CarrierGrant.objects.exists()
+    entry = ActivityEntry.objects.get(verb="not-connected")
+    assert (entry.actor, entry.subject) == (f"user:{hanna.pk}", f"program:{program.pk}")
+    assert entry.detail == {"why": "denied"}
+    viewer = Client()
+    viewer.force_login(cast.operator("vera@utility.example", Role.VIEWER))
+    funnel = text(viewer.get("/console/applications/"))
+    assert "without a permission: Summer Peak 1 time (1 said no there)." in funnel
 
 
 def test_what_the_error_says_is_not_repeated(
@@ -192,6 +202,8 @@ def test_what_the_error_says_is_not_repeated(
     assert "alert(1)" not in page.content.decode()
     assert "555-0100" not in page.content.decode()
     assert KEPT_NOTHING in text(page)
+    kept = ActivityEntry.objects.get(verb="not-connected")
+    assert kept.detail == {"why": "trouble"}, "a word of ours, not of the answer"
 
 
 @pytest.mark.parametrize(

@@ -45,14 +45,18 @@ def confirmed(event: Event) -> Dispatch:
     return become(event, delivery=Delivery.CONFIRMED)
 
 
+SAY_NO_FIRST = "already at Carrier, and a pause does not take it back. Say no to it on"
+ASKS = "already at Carrier, and with that we ask Carrier to take it back, but cannot look for long"
+
+
 @pytest.mark.parametrize(
-    ("page", "act"),
-    [("pause", "a pause"), ("withdraw", "leaving"), ("delete", "deleting your data")],
+    ("page", "asked"), [("pause", SAY_NO_FIRST), ("withdraw", ASKS), ("delete", ASKS)]
 )
 @pytest.mark.parametrize("can", ["none", "modification"])
-def test_before_a_step_that_takes_nothing_back(
-    browser: Client, system: System, event: Event, settings: Settings, can: str, page: str, act: str
-) -> None:
+def test_before_a_step_what_it_takes_back(
+    browser: Client, system: System, event: Event, settings: Settings, can: str, page: str,
+    asked: str,
+) -> None:  # fmt: skip
     settings.CARRIER_CANCEL = can
     confirmed(event)
     if page == "delete":
@@ -62,7 +66,6 @@ def test_before_a_step_that_takes_nothing_back(
         address = f"/home/systems/{system.enrollments.get().pk}/{page}/"
     shown = text(browser.get(address))
     assert (NO_WAY in shown) is (can == "none")
-    asked = f"already at Carrier, and {act} does not take it back. Say no to it on"
     assert (asked in shown) is (can == "modification")
     assert "press <strong>Override</strong> on the wall control." in shown
     Dispatch.objects.update(recall=Recall.RECALLED)
@@ -121,7 +124,8 @@ def test_mails(system: System, event: Event, settings: Settings, can: str, mailo
         assert ("Say no, and we ask Carrier to take it back." in part) is (can == "modification")
     for part in parts(left):
         assert (no_way in part) is (can == "none")
-        assert ("leaving does not take it back" in part) is (can == "modification")
+        assert ("we asked Carrier to take it back" in part) is (can == "modification")
     for part in parts(erased):
-        assert "deleting your data does not take it back" in part
+        assert ("deleting your data does not take it back" in part) is (can == "none")
+        assert ("we asked Carrier to take it back" in part) is (can == "modification")
         assert "no way" not in part
