@@ -14,11 +14,13 @@ from typing import Any
 
 from django.contrib.auth.hashers import make_password
 from django.db import connection
+from django.utils import timezone
 
 from benchmarks import desk
 from dr_events.models import Event
 from dr_events.states import EventState
-from enrollments.models import Program, Terms
+from enrollments.models import BulkAct, Program, System, Terms
+from enrollments.states import BulkVerb
 from people.models import User
 from people.states import Role
 
@@ -55,8 +57,10 @@ WITH n AS (SELECT generate_series(1, %(homes)s) AS n)
         reported_at, read_at)
     SELECT p.id, l.id, to_char(2400 + c.n %% 100, 'FM0000') || 'W' || to_char(c.n, 'FM000000'),
         CASE c.n %% 3 WHEN 0 THEN 'Downstairs' WHEN 1 THEN 'Upstairs' ELSE 'Home' END,
-        'Carrier', 'SYSTXCCITC01-B', '4.31', 'varcaphp', true, 'F', c.n %% 50 <> 3, true, '{}',
-        70 + c.n %% 9, %(now)s, %(now)s
+        'Carrier', 'SYSTXCCITC01-B', CASE WHEN c.n %% 20 = 0 THEN '4.05' ELSE '4.31' END,
+        CASE WHEN c.n %% 3 = 0 THEN 'ac2stg' ELSE 'varcaphp' END, true, 'F', c.n %% 50 <> 3, true,
+        '{}', 70 + c.n %% 9, %(now)s - CASE WHEN c.n %% 500 = 3 THEN interval '40 days'
+            ELSE c.n %% 100 * interval '1 minute' END, %(now)s
     FROM permission p JOIN place l ON l.grant_id = p.id
     CROSS JOIN LATERAL (SELECT substr(p.carrier_username, 2)::int AS n) c
     RETURNING id, grant_id
@@ -226,6 +230,20 @@ def draft(like: Event) -> Event:
         ends_at=like.ends_at + later,
         created_by="user:1",
         created_at=like.created_at,
+    )
+
+
+def act_for_all(one: System) -> BulkAct:
+    """One act for every system, to be confirmed by whoever asked for it."""
+    everyone = list(System.objects.order_by("name", "id").values_list("id", flat=True))
+    return BulkAct.objects.create(
+        act=BulkVerb.PAUSE,
+        why="Storm",
+        systems=everyone,
+        total=len(everyone),
+        in_program=len(everyone),
+        asked_by="user:1",
+        asked_at=one.read_at or timezone.now(),
     )
 
 

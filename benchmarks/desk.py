@@ -13,7 +13,7 @@ from typing import Any
 _CUSTOMERS = """
 INSERT INTO enrollments_customer (account, name, email, street, city, postal_code, feeder,
     substation, changed_at)
-SELECT '41' || to_char(n, 'FM00000000'), 'Customer ' || n, 'h' || n || '@home.example',
+SELECT '41' || to_char(n, 'FM00000000'), 'Ada Lovelace' || n, 'h' || n || '@home.example',
     n || ' Elm Street', 'Springfield', (62700 + n %% 50)::text, 'F' || n / 500, 'S' || n / 5000,
     %(now)s
 FROM generate_series(1, %(homes)s) AS n

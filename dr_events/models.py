@@ -70,6 +70,8 @@ class Event(models.Model):
     completed_at = models.DateTimeField(null=True)
     sent_back_reason = models.CharField(max_length=200, blank=True)
     read_back_due_at = models.DateTimeField(null=True)
+    # The next look that decides nothing (rules.around); null after the last.
+    around_due_at = models.DateTimeField(null=True)
 
     objects: ClassVar[Any] = MoveQuerySet["Event"].as_manager()
     move_field = "state"
@@ -269,6 +271,8 @@ class KeptTally(models.Model):
     # Nothing can change any more. The others wait for their send time.
     is_final = models.BooleanField()
     counts = models.JSONField()
+    # What is counted (operations.counting.VERSION); an older one is counted again.
+    version = models.PositiveSmallIntegerField(db_default=1)
 
     class Meta:
         db_table = "dr_events_tally"

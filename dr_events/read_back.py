@@ -14,6 +14,7 @@ from dr_events import operations, queries
 from dr_events.dispatch import vendor
 from dr_events.dispatch.looking import BATCH, Listing, Lookout, Seen, find
 from dr_events.queries.work import Sending, Watched
+from dr_events.rules import around as rules_around
 from dr_events.rules import outcomes
 from dr_events.rules import participation as rules
 from dr_events.states import EventState, Participation
@@ -21,7 +22,9 @@ from enrollments.sync import indoor_f
 
 log = logging.getLogger(__name__)
 
-ROUND = 1
+ROUND, AROUND = 1, 3
+# Homes between two questions whether something else is to be done first.
+AROUND_AT_ONCE = 50
 
 
 def read_back(event_id: int) -> int:
@@ -40,6 +43,56 @@ def read_back(event_id: int) -> int:
         return _round(event, event.read_back_due_at, clock.database_now())
     finally:
         operations.give_back(turn)
+
+
+def look_around(event_id: int) -> int:
+    """One look at how warm it is before or after an event (rules.around); how many homes.
+
+    It decides nothing and is in nobody's way: whenever something is to be sent, or homes must be
+    looked at for participation, it stops, and goes on with a later sweep or not at all.
+    """
+    look = queries.around.look(event_id)
+    now = clock.database_now()
+    if look is None or look.due > now:
+        return 0
+    turn = operations.take_round(event_id=event_id, kind=AROUND)
+    if turn is None:
+        return 0
+    try:
+        return _around(look, now)
+    finally:
+        operations.give_back(turn)
+
+
+def _around(look: queries.around.Look, now: datetime) -> int:
+    looked, gave_way = 0, False
+
+    def rows_after(after: int) -> list[Watched]:
+        nonlocal gave_way
+        gave_way = queries.around.is_busy(now=clock.database_now())
+        return [] if gave_way else queries.around.watched(look, after=after, limit=AROUND_AT_ONCE)
+
+    if rules_around.is_in_time(look.due, now, starts_at=look.starts_at):
+        lookout = Lookout(rows_after, with_status=True, with_list=False)
+        for done in lookout.groups():
+            known = [(seen, status) for seen in done if (status := _status(seen.status))]
+            _keep([_sample(seen.row.id, status) for seen, status in known], now)
+            looked += len(done)
+        if gave_way or not lookout.complete:
+            return looked
+    following = rules_around.next_look(now=now, starts_at=look.starts_at, ends_at=look.ends_at)
+    operations.look_around_again(event_id=look.event_id, old=look.due, new=following)
+    return looked
+
+
+def _keep(samples: Sequence[operations.Sample], now: datetime) -> None:
+    operations.save_looks(
+        looks=[],
+        samples=samples,
+        quiet=vendor.quiet_time(),
+        absent_needed=outcomes.PROOF_AFTER_SILENCE,
+        now=now,
+    )
 
 
 def _round(event: Sending, due: datetime, now: datetime) -> int:

@@ -13,13 +13,14 @@ from django.conf import settings
 from kombu.exceptions import OperationalError
 
 from base import clock
-from dr_events import dispatch, mailing, operations, queries
+from dr_events import dispatch, mailing, many, operations, queries
 from dr_events import read_back as window
 from dr_events.operations import noticing, ringing, signs
 from dr_events.queries import notices
 from enrollments import operations as enrolling
 from enrollments import tasks as homes
 from enrollments import vendor_session
+from enrollments.queries import bulk
 from enrollments.vendor_session import TOKEN_MARGIN
 from people.operations import sealing
 
@@ -36,6 +37,8 @@ RENEWERS = 4
 # Real seconds a mail task works: without a broker it stands in the way of the next sweep. While an
 # event is being sent, a dozen mails at most.
 MAIL_FOR_S, MAIL_BREATH_S = 5.0, 0.2
+# The same for a piece of an act for many systems.
+MANY_FOR_S, MANY_BREATH_S = 4.0, 0.2
 
 
 @shared_task
@@ -54,6 +57,11 @@ def read_back(*, event_id: int, **_: Any) -> None:
 
 
 @shared_task
+def look_around(*, event_id: int, **_: Any) -> None:
+    window.look_around(event_id)
+
+
+@shared_task
 def take_back(*, event_id: int, **_: Any) -> None:
     dispatch.take_back(event_id)
 
@@ -66,6 +74,17 @@ def mail(**_: Any) -> None:
     operations.keep_tally(now=now)  # so that nobody waits for a page that counts
     is_busy = bool(queries.work.events_to_send(now=now))
     mailing.send_due(for_s=MAIL_BREATH_S if is_busy else MAIL_FOR_S)
+
+
+@shared_task(bind=True)
+def act_for_many(self: Any, /, *, bulk_id: int, **_: Any) -> None:
+    """A piece of it. Not by the sweep itself when the broker is silent: no event waits for it."""
+    if self.request.called_directly:
+        return
+    now = clock.database_now()
+    is_busy = bool(queries.work.events_to_send(now=now))
+    for_s = MANY_BREATH_S if is_busy else MANY_FOR_S
+    many.work(bulk_id, for_s=for_s, now=now, real_now=clock.real_now())
 
 
 @shared_task
@@ -110,16 +129,21 @@ def due() -> list[Ring]:
         rings.append(Ring(take_back, {"event_id": event_id}))
     for event_id in queries.work.events_to_read_back(now=now):
         rings.append(Ring(read_back, {"event_id": event_id}))
+    rings += [Ring(look_around, {"event_id": one}) for one in queries.around.due(now=now)]
     rings += [Ring(homes.read_home, {"grant_id": grant}) for grant in homes.due()]
     rings += [Ring(homes.import_customers, {"import_id": one}) for one in homes.imports_due()]
     rings += [Ring(homes.clear_mail, {})] * enrolling.mail_is_old(now=now)
     rings += [Ring(homes.turn_pauses, {})] * enrolling.pauses_turn(now=now)
+    acts = bulk.bulk_acts_due(real_now=clock.real_now())
+    rings += [Ring(act_for_many, {"bulk_id": one}) for one in acts]
     rings += [ring for others in others_due for ring in others()]
     return rings + [Ring(mail, {})] * notices.is_due(now=now)
 
 
 def _to_renew(now: datetime) -> list[int]:
-    return queries.work.grants_to_renew(now=now, real_now=clock.real_now(), margin=RENEW_MARGIN)
+    times: dict[str, Any] = {"now": now, "real_now": clock.real_now(), "margin": RENEW_MARGIN}
+    wanted = queries.work.grants_to_renew(**times) + queries.around.grants_to_renew(**times)
+    return list(dict.fromkeys(wanted))
 
 
 def _tokens(now: datetime) -> list[Ring]:

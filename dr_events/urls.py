@@ -30,6 +30,9 @@ urlpatterns = [
     path("console/systems/", systems.console_systems, name="console_systems"),
     path("console/systems/all.csv", systems.systems_csv, name="systems_csv"),
     path("console/systems/many/", many.systems_many, name="systems_many"),
+    path("console/systems/many/<int:bulk_id>/", many.bulk_act, name="bulk_act"),
+    path("console/systems/many/<int:bulk_id>/start/", many.bulk_start, name="bulk_start"),
+    path("console/systems/many/<int:bulk_id>/stop/", many.bulk_stop, name="bulk_stop"),
     path("console/systems/<int:system_id>/", systems.console_system, name="console_system"),
     path("console/systems/<int:system_id>/ask/<slug:key>/", systems.system_ask, name="system_ask"),
     path(

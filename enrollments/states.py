@@ -145,6 +145,38 @@ IMPORT_MOVES = {
 }
 
 
+class BulkVerb(ColoredChoices):
+    """What is done for many systems at once."""
+
+    PAUSE = "PAUSE", "yellow", "Pause"
+    RESUME = "RESUME", "green", "Resume"
+    WITHDRAW = "WITHDRAW", "red", "Take out of the program"
+    GROUP = "GROUP", "azure", "Put into a group"
+
+
+class BulkState(ColoredChoices):
+    """One act for every system that matched a filter.
+
+    PREPARED (its systems are fixed, nothing is done) ──> RUNNING ──> DONE
+       └──> DROPPED (not confirmed)                         └──> STOPPED (the rest stays as it is)
+    """
+
+    PREPARED = "PREPARED", "yellow", "To be confirmed"
+    RUNNING = "RUNNING", "azure", "Under way"
+    DONE = "DONE", "green", "Done"
+    STOPPED = "STOPPED", "red", "Stopped"
+    DROPPED = "DROPPED", "secondary", "Not confirmed"
+
+
+BULK_MOVES = {
+    BulkState.PREPARED: {BulkState.RUNNING, BulkState.DROPPED},
+    BulkState.RUNNING: {BulkState.DONE, BulkState.STOPPED},
+    BulkState.DONE: set(),
+    BulkState.STOPPED: set(),
+    BulkState.DROPPED: set(),
+}
+
+
 class EndReason(ColoredChoices):
     """Why an enrolment ended, where nobody left."""
 

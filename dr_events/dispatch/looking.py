@@ -48,6 +48,7 @@ class Lookout:
 
     rows_after: Callable[[int], list[Watched]]
     with_status: bool = False
+    with_list: bool = True
     complete: bool = False
     _waiting: dict[int, Seen] = field(default_factory=dict)
     _after: int = 0
@@ -94,7 +95,10 @@ class Lookout:
         except CannotOpen as error:
             homes.permission_lost(grant_id=row.grant_id, why=str(error), now=clock.now())
             return []
-        wanted = [Outgoing(row.id, "GET", vendor.events_address(row.serial), headers, None)]
+        wanted = []
+        if self.with_list:
+            events = vendor.events_address(row.serial)
+            wanted.append(Outgoing(row.id, "GET", events, headers, None))
         if self.with_status:
             # One home, two requests: the status of row n travels under -n.
             wanted.append(

@@ -229,7 +229,8 @@ def take_stream(*, event_id: int, streams: int) -> int | None:
 
 
 def take_round(*, event_id: int, kind: int) -> int | None:
-    """The right to look at this event's homes (kind 0: unsure rows, 1: participation)."""
+    """The right to look at this event's homes (kind 0: unsure rows, 1: participation,
+    2: what is taken back, 3: around it)."""
     return _take([LockSpace.ROUND | event_id << 8 | kind])
 
 

@@ -12,6 +12,7 @@ from base.refusal import Refused
 from dr_events.models import Event
 from dr_events.queries import candidates
 from dr_events.queries.holds import limits_mark
+from dr_events.rules import around
 from dr_events.rules import limits as rules
 from dr_events.states import EventState, Response
 from enrollments.models import Group, Program
@@ -214,6 +215,9 @@ def schedule(event: Event, old: EventState, actor: Actor, now: datetime) -> Even
     lead = timedelta(minutes=event.program.send_lead_minutes)
     event.send_at = max(now, event.starts_at - lead)
     event.read_back_due_at = event.send_at + VERIFY_AFTER
+    event.around_due_at = around.next_look(
+        now=now, starts_at=event.starts_at, ends_at=event.ends_at
+    )
     targeted = _freeze_targets(event)
     if not targeted:
         raise _empty_target()
@@ -227,6 +231,7 @@ def schedule(event: Event, old: EventState, actor: Actor, now: datetime) -> Even
         released_at=event.released_at,
         send_at=event.send_at,
         read_back_due_at=event.read_back_due_at,
+        around_due_at=event.around_due_at,
         approved_by=event.approved_by,
         sent_back_reason="",
         limits_mark=limits_mark(event.pk),

@@ -202,6 +202,11 @@ def read_back_again(*, event_id: int, old: datetime, new: datetime) -> int:
     return Event.objects.filter(id=event_id, read_back_due_at=old).update(read_back_due_at=new)
 
 
+def look_around_again(*, event_id: int, old: datetime, new: datetime | None) -> int:
+    """The look around the event that was due at ``old`` is taken, or left out."""
+    return Event.objects.filter(id=event_id, around_due_at=old).update(around_due_at=new)
+
+
 def stop_watching(*, event_id: int) -> int:
     """The last look at a cancelled event is done."""
     give_up_recalls(event_id=event_id)

@@ -1,6 +1,6 @@
-"""Reads about events. ``candidates``: who would get one; ``work``: what is due; ``pages``: what
-people see."""
+"""Reads about events. ``candidates``: who would get one; ``work``, ``around``: what is due;
+``pages``: what people see."""
 
-from dr_events.queries import candidates, work
+from dr_events.queries import around, candidates, work
 
-__all__ = ["candidates", "work"]
+__all__ = ["around", "candidates", "work"]

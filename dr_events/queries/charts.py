@@ -7,13 +7,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import pairwise
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import orjson
 from django.conf import settings
 from django.db import connection
 
-from dr_events.models import Dispatch, Event, Reading
+from dr_events.models import Event, Reading
+from dr_events.queries import sample
 from dr_events.queries.tallies import Tally
 from dr_events.rules.limits import words
 
@@ -37,35 +39,6 @@ class Point:
         return None if self.load is None else round(self.load * 100)
 
 
-# A drawing, or a live figure, of more homes than _ALL_UP_TO is made from about so many of them.
-_ALL_UP_TO, _SOME = 1000, 500
-
-
-def some_of(event: Event, *, at_least: int = 0) -> int:
-    """About how many homes of an event a drawing uses; 0: all of them. ``at_least``: so many homes
-    the event is known to have."""
-    many = at_least > _ALL_UP_TO or Dispatch.objects.filter(event=event)[_ALL_UP_TO:].exists()
-    return _SOME if many else 0
-
-
-# The rows of an event: all, or those found at even steps between its lowest and highest system.
-# MATERIALIZED: first the homes, from the index of (event, system), then what belongs to each.
-_ALL_HOMES = """
-WITH homes AS MATERIALIZED (
-    SELECT id, accepted_at FROM dr_events_dispatch WHERE event_id = %(event)s
-)"""
-_SOME_HOMES = """
-WITH ends AS (
-    SELECT min(system_id) AS low, max(system_id) AS high
-    FROM dr_events_dispatch WHERE event_id = %(event)s
-), homes AS MATERIALIZED (
-    SELECT DISTINCT d.id, d.accepted_at
-    FROM ends CROSS JOIN generate_series(low, high, greatest(1, (high - low) / %(some)s)) AS step
-    CROSS JOIN LATERAL (
-        SELECT id, accepted_at FROM dr_events_dispatch
-        WHERE event_id = %(event)s AND system_id >= step ORDER BY system_id LIMIT 1
-    ) d
-)"""
 _SERIES = """
 SELECT r.at, count(*), count(*) FILTER (WHERE r.is_online),
     percentile_cont(ARRAY[0.1, 0.5, 0.9]) WITHIN GROUP (ORDER BY r.indoor_f),
@@ -78,8 +51,7 @@ GROUP BY r.at ORDER BY r.at
 def temperatures(event: Event, *, some: int = 0) -> tuple[Point, ...]:
     """Indoor temperature across the homes of an event, or ``some`` of them, look by look."""
     with connection.cursor() as cursor:
-        homes = _SOME_HOMES if some else _ALL_HOMES
-        cursor.execute(homes + _SERIES, {"event": event.pk, "some": some})
+        cursor.execute(sample.homes(some) + _SERIES, {"event": event.pk, "some": some})
         rows = cursor.fetchall()
     return tuple(_point(event, *row) for row in rows)
 
@@ -133,7 +105,7 @@ _KEPT_TIMING = "SELECT counts->'timing' FROM dr_events_tally WHERE event_id = %s
 
 def timing(event: Event, rows: Tally, *, some: int = 0) -> Timing | None:
     """How fast the homes were told: of a closed event as it was kept, from every home; before that
-    from ``some`` of them where there are many (some_of).
+    from ``some`` of them where there are many (sample.some_of).
 
     An event whose sending began at once is measured from its release; one that waited for its
     send time from the first request, or the wait would be counted as slowness.
@@ -150,8 +122,8 @@ def timing(event: Event, rows: Tally, *, some: int = 0) -> Timing | None:
             told, took = values["told_s"], values["requests_ms"]
             homes, requests = values["homes"], values["requests"]
         else:
-            which = _SOME_HOMES if some else _ALL_HOMES
-            cursor.execute(which + _TIMING, {"event": event.pk, "since": since, "some": some})
+            times: dict[str, Any] = {"event": event.pk, "since": since, "some": some}
+            cursor.execute(sample.homes(some) + _TIMING, times)
             homes, told, requests, took = cursor.fetchone()
     label = "the release" if at_once else "the first request"
     p50, p99 = told or (None, None)

@@ -9,7 +9,7 @@ from django.db import connection
 from django.db.models import Count
 
 from dr_events.models import Dispatch, Event
-from dr_events.queries import charts
+from dr_events.queries import charts, sample
 from dr_events.queries.notices import subject_of
 from dr_events.states import SENT, Delivery, EventState, Participation, Reason
 from enrollments.models import Notice
@@ -49,7 +49,7 @@ FROM dr_events_dispatch WHERE event_id = %s AND opted_out_at IS NOT NULL GROUP B
 
 def intervals(event: Event) -> Intervals:
     """From the start to the end of the event, and around it as far as homes reported."""
-    some = charts.some_of(event)
+    some = sample.some_of(event.pk)
     looks: dict[int, list[charts.Point]] = {}
     for point in charts.temperatures(event, some=some):
         looks.setdefault(_place(event, point.at), []).append(point)

@@ -149,7 +149,7 @@ class Watched:
     recall_at: datetime | None
 
 
-_WATCHED_HOMES = """
+WATCHED_HOMES = """
 SELECT d.id, d.system_id, s.serial, g.id, g.access_sealed, g.seal_id, d.participation, d.delivery,
     d.seen_active_at IS NOT NULL, d.absent_reads, d.absent_needed, d.recall_at
 FROM dr_events_dispatch d
@@ -157,17 +157,17 @@ JOIN enrollments_system s ON s.id = d.system_id
 JOIN enrollments_carriergrant g ON g.id = s.grant_id
 """
 # The permission holds, its token can be used now, and Carrier did not ask to be left alone.
-_USABLE = """
+USABLE = """
     g.state = 'ACTIVE' AND g.access_sealed IS NOT NULL
     AND (g.access_expires_at IS NULL OR g.access_expires_at > clock_timestamp() + %(margin)s)
     AND NOT EXISTS (SELECT 1 FROM dr_events_pause
                     WHERE grant_id = g.id AND until > clock_timestamp())
 """
-_WATCHED = f"""{_WATCHED_HOMES}
+_WATCHED = f"""{WATCHED_HOMES}
 WHERE d.event_id = %(event)s AND d.system_id > %(after)s AND d.delivery = ANY (%(states)s)
   AND (d.delivery <> 'UNSURE' OR d.not_before IS NULL OR d.not_before <= clock_timestamp())
   AND (%(not_since)s::timestamptz IS NULL OR d.read_at IS NULL OR d.read_at < %(not_since)s)
-  AND {_USABLE}
+  AND {USABLE}
 ORDER BY d.system_id LIMIT %(limit)s
 """
 
@@ -261,10 +261,10 @@ def unwanted_homes(
     }
     with connection.cursor() as cursor:
         cursor.execute(
-            f"""{_WATCHED_HOMES}
+            f"""{WATCHED_HOMES}
                 JOIN dr_events_event e ON e.id = d.event_id
                 WHERE d.event_id = %(event)s AND d.system_id > %(after)s AND d.recall = %(recall)s
-                  AND {_UNWANTED} AND {_USABLE}
+                  AND {_UNWANTED} AND {USABLE}
                 ORDER BY d.system_id LIMIT %(limit)s""",
             values,
         )

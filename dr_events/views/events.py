@@ -16,7 +16,7 @@ from base.refusal import Refused
 from base.spreadsheet import csv_response
 from base.typed import number
 from dr_events import dispatch, operations
-from dr_events.queries import candidates, charts, export, groups, holds, pages
+from dr_events.queries import candidates, charts, export, groups, holds, pages, sample
 from dr_events.states import EventState, OptOutVia
 from people.access import actor_of, approver_act, console_page, operator_act
 from people.operations import Actor, record
@@ -78,7 +78,7 @@ def event_indoors(request: HttpRequest, event_id: int) -> HttpResponse:
     event = pages.event_alone(event_id)
     if event is None:
         raise Http404("There is no event with this number.")
-    some = charts.some_of(event)
+    some = sample.some_of(event.pk)
     series = charts.temperatures(event, some=some)
     points = [(point.at, point.low_f, point.middle_f, point.high_f) for point in series]
     zone = event.program.time_zone
@@ -224,7 +224,7 @@ _LET_GO = {
 def event_results(request: HttpRequest, event_id: int) -> HttpResponse:
     operations.keep_tally(now=clock.now())
     page = _page(event_id)
-    some = charts.some_of(page.event, at_least=page.tally.targeted)
+    some = sample.some_of(event_id, at_least=page.tally.targeted)
     series = charts.temperatures(page.event, some=some)
     points = [(point.at, point.low_f, point.middle_f, point.high_f) for point in series]
     context = {

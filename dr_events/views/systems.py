@@ -1,10 +1,8 @@
 """The list of systems, the page of one, and what is asked of Carrier about it."""
 
-from datetime import date
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from django.conf import settings
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import redirect, render
@@ -28,7 +26,8 @@ from people.operations import record
 @console_page
 def console_systems(request: HttpRequest) -> HttpResponse:
     wanted, after = wanted_of(request), number(request.GET.get("after", ""))
-    found, further = query.find(wanted, today=_today(), after=after)
+    found, further = query.find(wanted, now=clock.now(), after=after)
+    outdoor_units, firmwares = query.described()
     context = {
         "systems": found,
         "further": further,
@@ -36,28 +35,16 @@ def console_systems(request: HttpRequest) -> HttpResponse:
         "states": query.states_for(wanted),
         "programs": programs.every(),
         "groups": groups.every(),
+        "outdoor_units": outdoor_units,
+        "firmwares": firmwares,
+        "unseen": query.UNSEEN_DAYS,
         "is_first_page": not after,
     }
     return render(request, "console/systems.html", context)
 
 
 def wanted_of(request: HttpRequest) -> query.Wanted:
-    given = {
-        name: request.GET.get(name, "").replace("\0", "").strip()[:100]
-        for name in ("q", "state", "program", "group")
-    }
-    return query.Wanted(
-        given["q"],
-        given["state"],
-        given["program"],
-        number(given["group"]),
-        by_owner=me(request).may_serve,
-    )
-
-
-def _today() -> date:
-    """The utility's day, by which a group of today is meant."""
-    return clock.now().astimezone(ZoneInfo(settings.UTILITY_TIME_ZONE)).date()
+    return query.Wanted.of(request.GET, by_owner=me(request).may_serve)
 
 
 @service_act
@@ -71,7 +58,7 @@ def systems_csv(request: HttpRequest) -> StreamingHttpResponse:
         now=clock.now(),
         filter=wanted.query,
     )
-    return csv_response("systems.csv", query.HEADER, query.every(wanted, today=_today()))
+    return csv_response("systems.csv", query.HEADER, query.every(wanted, now=clock.now()))
 
 
 @console_page

@@ -1,9 +1,10 @@
 """``homes``: programs, permissions, systems, enrolments, consents. ``groups``: whom events are for.
 ``notices``: mail about homes. ``questions``: what a program asks first. ``customers``: the
 utility's own list. ``applications``: the way into a program. ``replacements``: new wall
-controls."""
+controls. ``bulk``: one act for many systems."""
 
 from enrollments.models.applications import Application
+from enrollments.models.bulk import BulkAct
 from enrollments.models.customers import Customer, CustomerImport
 from enrollments.models.groups import RULE_FIELDS, Group, Membership
 from enrollments.models.homes import (
@@ -34,6 +35,7 @@ __all__ = [
     "RULE_FIELDS",
     "Answer",
     "Application",
+    "BulkAct",
     "CalendarFeed",
     "CarrierGrant",
     "Consent",

@@ -238,7 +238,12 @@ class System(models.Model):
     first_read_at = models.DateTimeField(null=True, editable=False)
 
     class Meta:
-        indexes = [models.Index(fields=["name", "id"], name="systems_by_name")]
+        indexes = [
+            models.Index(fields=["name", "id"], name="systems_by_name"),
+            models.Index(fields=["outdoor_type", "name", "id"], name="systems_by_outdoor_unit"),
+            models.Index(fields=["firmware", "name", "id"], name="systems_by_firmware"),
+            models.Index(fields=["reported_at"], name="systems_by_report"),
+        ]
 
     def __str__(self) -> str:
         return self.serial

@@ -2,6 +2,16 @@
 
 from enrollments.operations.answering import answer
 from enrollments.operations.applications import apply_again, match_account
+from enrollments.operations.bulk import (
+    actor_of_bulk,
+    claim_bulk,
+    confirm_bulk,
+    end_bulk,
+    prepare_bulk,
+    put_down_bulk,
+    save_bulk,
+    stop_bulk,
+)
 from enrollments.operations.calendar import close_calendar, open_calendar
 from enrollments.operations.clearing import clear_old_mail, mail_is_old
 from enrollments.operations.consent import agree
@@ -74,6 +84,7 @@ __all__ = [
     "Tally",
     "Tokens",
     "Wording",
+    "actor_of_bulk",
     "add_members",
     "agree",
     "answer",
@@ -83,11 +94,13 @@ __all__ = [
     "be_the_mailer",
     "begin_link",
     "change_group",
+    "claim_bulk",
     "claim_notices",
     "claim_sync",
     "clear_old_mail",
     "close_calendar",
     "compare",
+    "confirm_bulk",
     "confirm_import",
     "confirm_replacement",
     "decide",
@@ -95,6 +108,7 @@ __all__ = [
     "distrust_token",
     "drop",
     "drop_import",
+    "end_bulk",
     "end_membership",
     "enroll",
     "erase",
@@ -111,6 +125,8 @@ __all__ = [
     "pause",
     "pauses_turn",
     "permission_lost",
+    "prepare_bulk",
+    "put_down_bulk",
     "put_off",
     "put_off_refresh",
     "renew_tokens",
@@ -118,6 +134,7 @@ __all__ = [
     "reseal_batch",
     "resume",
     "retire_group",
+    "save_bulk",
     "save_home",
     "send_test",
     "sent",
@@ -125,6 +142,7 @@ __all__ = [
     "server_works",
     "stop_asking",
     "stop_being_the_mailer",
+    "stop_bulk",
     "stop_event_mail",
     "survey",
     "sync_failed",

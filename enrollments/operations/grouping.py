@@ -16,6 +16,8 @@ from people.operations import Actor, for_operators, record
 # What a refusal names, so that it stays a sentence.
 NAMED_AT_MOST = 10
 MOST_SERIALS = 5000
+# Of a longer list the activity log has the first only.
+IDS_AT_MOST = 100
 
 
 def make_group(
@@ -152,6 +154,7 @@ def add_members(
         subject=f"group:{group.pk}",
         now=now,
         systems=len(found),
+        ids=sorted(found.values())[:IDS_AT_MOST],
         since=str(since),
         until=str(until or ""),
     )

@@ -1,5 +1,6 @@
 """Reads. ``homes``: programs, permissions, systems; ``journey``: the way in;
-``applications``, ``customers``: what the console shows of them; ``partner``: what partners read."""
+``applications``, ``customers``, ``bulk``: what the console shows of them;
+``partner``: what partners read."""
 
 from enrollments.queries.homes import (
     EnrollmentCounts,

@@ -215,6 +215,14 @@ def test_pages_of_the_console(stack: Stack, desktop: Arrive) -> None:
             ("console-program-page", f"/programs/{environment.PROGRAM}/"),
         ),
     )
+    who.go("/console/systems/?state=ACTIVE&q=springfield")
+    who.page.get_by_text("With many of them at once").click()
+    who.page.get_by_label("All that match the filter").check()
+    who.page.get_by_label("Why").fill("Storm repair on the feeder")
+    who.press(who.button("Pause"))
+    who.sees("Nothing is done yet")
+    shoot(who, "systems-act-for-all")
+    who.press(who.button("Do nothing"))
     for number, state in ((1, "ACTIVE"), (2, "OFFLINE")):
         who.go(f"/console/systems/?state={state}")
         who.press(who.page.get_by_role("rowheader").get_by_role("link").first)

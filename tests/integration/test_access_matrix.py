@@ -137,6 +137,7 @@ class Town:
             "invitation_id": invitation.pk,
             "key": "status",
             "import_id": self._list().pk,
+            "bulk_id": self._bulk(system.pk, admin, now),
             "client_id": self.partner.client_id,
             "hook_id": hook.webhook_id,
             "run_id": self._run(event).pk,
@@ -176,6 +177,13 @@ class Town:
             uploaded_by="user:1",
             uploaded_at=clock.now(),
         )
+
+    def _bulk(self, system_id: int, actor: Actor, now: Any) -> int:
+        """An act for many systems that waits to be confirmed."""
+        return homes.prepare_bulk(
+            act="PAUSE", why="Storm", group=None, wanted="", systems=[system_id], actor=actor,
+            now=now,
+        ).pk  # fmt: skip
 
     def _hook(self, actor: Actor) -> hooks.NewSecret:
         """The partner's webhook, with a message."""

@@ -58,6 +58,9 @@ WHO_MAY: dict[str, tuple[frozenset[Role], bool]] = {
     "upload": (MAY_APPROVE, False),
     "confirm_import": (MAY_APPROVE, False),
     "drop_import": (MAY_APPROVE, False),
+    "prepare_bulk": (MAY_SERVE, False),
+    "confirm_bulk": (MAY_SERVE, False),
+    "stop_bulk": (MAY_SERVE, False),
     "asked": (MAY_SERVE, False),
     "agreed": (MAY_SERVE, False),
 }

@@ -54,7 +54,7 @@ def desk(client: Client) -> Client:
 
 
 def names(**wanted: Any) -> list[str]:
-    found, _ = query.find(query.Wanted(**wanted), today=TODAY)
+    found, _ = query.find(query.Wanted(**wanted), now=cast.MORNING)
     return [card.name.split()[0] for card in found]
 
 
@@ -100,8 +100,8 @@ def test_by_state_of_enrolment_and_permission_and_by_group(summer: Program) -> N
 
 
 def test_pages_go_on_where_the_last_one_ended(summer: Program) -> None:
-    first, further = query.find(query.Wanted(), today=TODAY, limit=3)
-    rest, end = query.find(query.Wanted(), today=TODAY, limit=3, after=further)
+    first, further = query.find(query.Wanted(), now=cast.MORNING, limit=3)
+    rest, end = query.find(query.Wanted(), now=cast.MORNING, limit=3, after=further)
     assert [card.name for card in (*first, *rest)] == sorted(
         System.objects.values_list("name", flat=True)
     )
