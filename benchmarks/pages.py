@@ -125,6 +125,7 @@ def pages(events: list[Any]) -> Iterator[tuple[str, Callable[[Any], Any]]]:
     yield "program, to change", page("program_edit", "summer-peak")
     yield "season", page("season", "summer-peak")
     yield "season, later homes", page("season", "summer-peak", query=f"?after={middle.pk}")
+    yield "season, events.csv", page("season_csv", "summer-peak")
     yield "program, its terms", page("program_terms", "summer-peak")
     yield "program", page("console_program", "summer-peak")
     yield "systems", page("console_systems")

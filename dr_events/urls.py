@@ -63,6 +63,7 @@ urlpatterns = [
     path("console/programs/<slug:slug>/edit/", programs.program_edit, name="program_edit"),
     path("console/programs/<slug:slug>/touches/", programs.program_touches, name="program_touches"),
     path("console/programs/<slug:slug>/season/", seasons.season, name="season"),
+    path("console/programs/<slug:slug>/season/events.csv", seasons.season_csv, name="season_csv"),
     path("console/programs/<slug:slug>/credits.csv", seasons.credits_csv, name="credits_csv"),
     path("console/programs/<slug:slug>/terms/", programs.program_terms, name="program_terms"),
     path("console/programs/<slug:slug>/groups/", groups.groups, name="groups"),

@@ -80,6 +80,13 @@ def degrees_delta(value: Number | None, unit: str = "F") -> str:
 
 
 @register.filter
+def signed_degrees(value: Number) -> str:
+    """A change kept in °F with its sign: ``+1.2 °F``, ``−0.4 °F``."""
+    sign = "\N{MINUS SIGN}" if round(float(value), 1) < 0 else "+"
+    return f"{sign}{_number(abs(float(value)))}\N{NO-BREAK SPACE}°F"
+
+
+@register.filter
 def kilowatts(value: float) -> str:
     """Power given in kW, as precise as an estimate is: ``0.4 kW``, ``12 kW``, ``1.2 MW``."""
     amount, unit = (value / 1000, "MW") if value >= 1000 else (value, "kW")

@@ -17,7 +17,8 @@ WITH due AS MATERIALIZED (
         SELECT e.id, e.state <> 'SCHEDULED' AS is_closed, e.send_at = e.scheduled_at AS at_once,
             e.released_at
         FROM dr_events_event e LEFT JOIN dr_events_tally t ON t.event_id = e.id
-        WHERE e.send_at IS NOT NULL AND NOT coalesce(t.is_final, false)
+        WHERE e.send_at IS NOT NULL
+          AND NOT (coalesce(t.is_final, false) AND t.version >= %(version)s)
           AND (e.state = 'COMPLETED' OR e.state = 'CANCELLED' AND e.read_back_due_at IS NULL
                OR e.state = 'SCHEDULED' AND e.send_at > %(now)s
                   AND (t.event_id IS NULL OR t.counted_at <= clock_timestamp() - %(for)s))
@@ -37,9 +38,28 @@ WITH due AS MATERIALIZED (
     SELECT a.elapsed_ms FROM due JOIN dr_events_dispatch d ON d.event_id = due.id
     JOIN dr_events_attempt a ON a.dispatch_id = d.id
     WHERE due.is_closed AND a.method = 'POST'
+), warmth AS MATERIALIZED (
+    -- Homes that took part, some of them where there are many: around the end against the start.
+    SELECT later.indoor_f - earlier.indoor_f AS change_f
+    FROM due JOIN dr_events_dispatch d ON d.event_id = due.id
+    CROSS JOIN LATERAL (
+        SELECT r.indoor_f FROM dr_events_reading r
+        WHERE r.dispatch_id = d.id AND r.indoor_f IS NOT NULL
+          AND r.at >= lower(d.window) - interval '15 min'
+          AND r.at <= lower(d.window) + interval '15 min'
+        ORDER BY r.at LIMIT 1) earlier
+    CROSS JOIN LATERAL (
+        SELECT r.indoor_f FROM dr_events_reading r
+        WHERE r.dispatch_id = d.id AND r.indoor_f IS NOT NULL
+          AND r.at > greatest(lower(d.window) + interval '15 min',
+                              upper(d.window) - interval '30 min')
+          AND r.at <= upper(d.window) + interval '15 min'
+        ORDER BY r.at DESC LIMIT 1) later
+    WHERE due.is_closed AND d.participation = 'COMPLETED'
+      AND d.system_id %% greatest(1, (SELECT sum(homes) FROM groups)::bigint / %(some)s) = 0
 )
-INSERT INTO dr_events_tally AS t (event_id, counted_at, is_final, counts)
-SELECT due.id, clock_timestamp(), due.is_closed, jsonb_build_object(
+INSERT INTO dr_events_tally AS t (event_id, counted_at, is_final, version, counts)
+SELECT due.id, clock_timestamp(), due.is_closed, %(version)s, jsonb_build_object(
     'groups', coalesce((SELECT jsonb_agg(jsonb_build_array(delivery, participation, reason, trouble,
         said_no, recall, homes, first_sent, last_told)) FROM groups), '[]'),
     'timing', jsonb_build_object('at_once', due.at_once,
@@ -48,13 +68,20 @@ SELECT due.id, clock_timestamp(), due.is_closed, jsonb_build_object(
                    FROM told),
         'requests', (SELECT count(*) FROM tries),
         'requests_ms', (SELECT percentile_cont(ARRAY[0.5, 0.99]) WITHIN GROUP (ORDER BY elapsed_ms)
-                        FROM tries)))
+                        FROM tries)),
+    'warmth', jsonb_build_object('homes', (SELECT count(*) FROM warmth),
+        'change_f', (SELECT avg(change_f) FROM warmth)))
 FROM due
 WHERE NOT due.is_closed OR NOT EXISTS (SELECT FROM groups WHERE delivery = ANY (%(open)s))
 ON CONFLICT (event_id) DO UPDATE
-SET counted_at = excluded.counted_at, is_final = excluded.is_final, counts = excluded.counts
-WHERE NOT t.is_final
+SET counted_at = excluded.counted_at, is_final = excluded.is_final, counts = excluded.counts,
+    version = excluded.version
+WHERE NOT t.is_final OR t.version < excluded.version
 """
+# What is counted; whoever counts more adds one. Older figures serve until they are counted again.
+VERSION = 2
+# Homes a change of temperature is counted from, about.
+_SOME = 500
 
 
 def keep_tally(*, now: datetime) -> bool:
@@ -69,6 +96,8 @@ def keep_tally(*, now: datetime) -> bool:
         "for": tallies.KEPT_FOR,
         "space": LockSpace.TALLY,
         "open": sorted(OPEN),
+        "version": VERSION,
+        "some": _SOME,
     }
     with connection.cursor() as cursor:
         cursor.execute(_KEEP, values)

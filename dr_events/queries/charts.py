@@ -6,7 +6,6 @@ Drawings are SVG made on the server: no script, prints, and the same numbers sta
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from itertools import pairwise
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -16,6 +15,7 @@ from django.db import connection
 
 from dr_events.models import Event, Reading
 from dr_events.queries import sample
+from dr_events.queries.intervals import Interval
 from dr_events.queries.tallies import Tally
 from dr_events.rules.limits import words
 
@@ -171,12 +171,15 @@ def line_chart(
     *,
     width: int = 880,
     height: int = 280,
+    span: tuple[datetime, datetime] | None = None,
 ) -> Chart | None:
-    """Points are (moment, low, middle, high). None when fewer than two can be drawn."""
+    """Points are (moment, low, middle, high). None when fewer than two can be drawn. ``span``: the
+    time that is shown at least; without it the event's."""
     known = [(at, low, mid, high) for at, low, mid, high in points if mid is not None]
     if len(known) < 2:
         return None
-    first, last = min(known[0][0], event.starts_at), max(known[-1][0], event.ends_at)
+    begins, ends = span or (event.starts_at, event.ends_at)
+    first, last = min(known[0][0], begins), max(known[-1][0], ends)
     values = [value for _, *row in known for value in row if value is not None]
     step = next(step for step in (1, 2, 5, 10, 20, 50) if (max(values) - min(values)) / step <= 5)
     floor, roof = min(values) // step * step, (max(values) // step + 1) * step
@@ -210,13 +213,31 @@ def line_chart(
 
 
 def load_chart(
-    points: Sequence[Point] | Sequence[Reading], event: Event, zone: ZoneInfo, *, height: int = 200
+    points: Sequence[Point] | Sequence[Interval] | Sequence[Reading],
+    event: Event,
+    zone: ZoneInfo,
+    *,
+    height: int = 200,
+    span: tuple[datetime, datetime] | None = None,
 ) -> Chart | None:
     """How hard the equipment ran, in percent of full cooling: the mean of the homes that say."""
     loads = [
         (point.at, None, None if point.load is None else 100 * point.load, None) for point in points
     ]
-    return line_chart(loads, event, zone, height=height)
+    return line_chart(loads, event, zone, height=height, span=span)
+
+
+def running_chart(
+    points: Sequence[Interval],
+    event: Event,
+    zone: ZoneInfo,
+    *,
+    height: int = 200,
+    span: tuple[datetime, datetime] | None = None,
+) -> Chart | None:
+    """In how many of a hundred readings the equipment ran, of the homes that say."""
+    shares = [(one.at, None, one.running_percent, None) for one in points]
+    return line_chart(shares, event, zone, height=height, span=span)
 
 
 def _ticks(first: datetime, last: datetime) -> list[datetime]:
@@ -232,12 +253,6 @@ def _ticks(first: datetime, last: datetime) -> list[datetime]:
             ticks.append(start)
         start += step
     return ticks
-
-
-def longest_gap(points: Sequence[Point]) -> str:
-    """The longest time between two looks, in words: how old a figure may have been."""
-    gaps = [later.at - earlier.at for earlier, later in pairwise(points)]
-    return words(max(gaps)) if gaps else ""
 
 
 # A look is late when it is older than this many times the time between two looks.

@@ -17,23 +17,24 @@ def some_of(event_id: int, *, at_least: int = 0) -> int:
 # MATERIALIZED: first the homes, from the index of (event, system), then what belongs to each.
 _ALL_HOMES = """
 WITH homes AS MATERIALIZED (
-    SELECT id, accepted_at, participation FROM dr_events_dispatch WHERE event_id = %(event)s
+    SELECT id, accepted_at, delivery, participation
+    FROM dr_events_dispatch WHERE event_id = %(event)s
 )"""
 _SOME_HOMES = """
 WITH ends AS (
     SELECT min(system_id) AS low, max(system_id) AS high
     FROM dr_events_dispatch WHERE event_id = %(event)s
 ), homes AS MATERIALIZED (
-    SELECT DISTINCT d.id, d.accepted_at, d.participation
+    SELECT DISTINCT d.id, d.accepted_at, d.delivery, d.participation
     FROM ends CROSS JOIN generate_series(low, high, greatest(1, (high - low) / %(some)s)) AS step
     CROSS JOIN LATERAL (
-        SELECT id, accepted_at, participation FROM dr_events_dispatch
+        SELECT id, accepted_at, delivery, participation FROM dr_events_dispatch
         WHERE event_id = %(event)s AND system_id >= step ORDER BY system_id LIMIT 1
     ) d
 )"""
 
 
 def homes(some: int) -> str:
-    """``WITH homes AS (id, accepted_at, participation)`` of event ``%(event)s``; ``some`` as
-    some_of told, and a parameter."""
+    """``WITH homes AS (id, accepted_at, delivery, participation)`` of event ``%(event)s``;
+    ``some`` as some_of told, and a parameter."""
     return _SOME_HOMES if some else _ALL_HOMES

@@ -16,7 +16,7 @@ from base.refusal import Refused
 from base.spreadsheet import csv_response
 from base.typed import number
 from dr_events import dispatch, operations
-from dr_events.queries import candidates, charts, export, groups, holds, pages, sample
+from dr_events.queries import candidates, charts, export, groups, holds, intervals, pages, sample
 from dr_events.states import EventState, OptOutVia
 from people.access import actor_of, approver_act, console_page, operator_act
 from people.operations import Actor, record
@@ -225,19 +225,19 @@ def event_results(request: HttpRequest, event_id: int) -> HttpResponse:
     operations.keep_tally(now=clock.now())
     page = _page(event_id)
     some = sample.some_of(event_id, at_least=page.tally.targeted)
-    series = charts.temperatures(page.event, some=some)
-    points = [(point.at, point.low_f, point.middle_f, point.high_f) for point in series]
+    course, span = intervals.course(page.event, some=some), intervals.span(page.event)
+    points = [(one.at, one.low_f, one.middle_f, one.high_f) for one in course.items]
     context = {
         "page": page,
         "event": page.event,
         "zone": page.event.program.time_zone,
         "timing": charts.timing(page.event, page.tally, some=some),
-        "series": series,
+        "course": course,
+        "quality": course.quality,
         "some": some,
-        "homes_read": max((point.homes for point in series), default=0),
-        "gap": charts.longest_gap(series),
-        "chart": charts.line_chart(points, page.event, page.zone),
-        "loads": charts.load_chart(series, page.event, page.zone),
+        "chart": charts.line_chart(points, page.event, page.zone, span=span),
+        "loads": charts.load_chart(course.items, page.event, page.zone, span=span),
+        "runs": charts.running_chart(course.items, page.event, page.zone, span=span),
     }
     return render(request, "events/results.html", context)
 

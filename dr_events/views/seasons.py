@@ -13,7 +13,7 @@ from base.spreadsheet import csv_response
 from base.typed import number
 from dr_events import operations
 from dr_events.forms import CreditForm
-from dr_events.queries import programs
+from dr_events.queries import over_events, programs
 from dr_events.queries import seasons as query
 from dr_events.rules.credit import mark
 from people.access import actor_of, console_page, me, service_act
@@ -57,9 +57,12 @@ def season(request: HttpRequest, slug: str) -> HttpResponse:
         if form.is_valid() and _kept(request, slug, form):
             return redirect("season", slug)
     after = number(request.GET.get("after", ""))
+    events = over_events.lines(page.events)
     found, further = query.homes(page.program, page.credit, page.completed, after=after)
     context = {
         "page": page,
+        "events": events,
+        "drawings": over_events.drawings(events),
         "form": form,
         "homes": found,
         "further": further,
@@ -84,6 +87,21 @@ def _kept(request: HttpRequest, slug: str, form: CreditForm) -> bool:
         return False
     messages.success(request, "The rule is saved; credits below are counted by it.")
     return True
+
+
+@console_page
+def season_csv(request: HttpRequest, slug: str) -> StreamingHttpResponse:
+    """The events side by side; no home is in it. The activity log knows who took it along."""
+    page = _season(request, slug)
+    record(
+        actor=actor_of(request),
+        verb="export-season",
+        subject=f"program:{page.program.pk}",
+        now=clock.now(),
+        season=page.begins.year,
+    )
+    rows = over_events.table(over_events.lines(page.events))
+    return csv_response(f"season-{slug}-{page.begins.year}.csv", over_events.HEADER, rows)
 
 
 @service_act

@@ -135,7 +135,10 @@ def test_results_say_where_figures_come_from(desk: Client, event: Event) -> None
     # The event waited for its send time, so the clock runs from the first request.
     assert "Half of the homes (p50), after the first request" in text
     assert "2.0 s" in text
-    assert "From 2 homes' status readings, 6 looks, at most 30 min apart." in text
+    assert "<dt>Homes that got the event</dt><dd>2</dd>" in text
+    assert "<dt>Readings, at 6 looks</dt><dd>12</dd>" in text
+    assert "<dt>Longest time between two looks while it ran</dt><dd>30 min</dd>" in text
+    assert "From the homes' status at Carrier" in text
     assert "From Carrier's event list" in text
     assert "<title" in text
     assert "<polyline" in text

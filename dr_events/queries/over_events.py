@@ -1,0 +1,233 @@
+"""The events of a season against each other: figures that were kept, and drawings of them."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+from django.db import connection
+
+from dr_events.queries.pages import EventPage
+from dr_events.states import EventState
+
+# Columns of the download, one row an event that is over or running.
+HEADER = (
+    "event", "state", "starts_at_utc", "ends_at_utc", "targeted", "took_part", "took_part_percent",
+    "opted_out_before", "opted_out_during", "opted_out_percent", "unreachable", "failed",
+    "accepted_p50_s", "accepted_p99_s", "accepted_since", "indoor_change_f", "indoor_change_homes",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class EventLine:
+    """One event. ``p50_s`` and ``p99_s``: real seconds until Carrier had accepted, from ``since``;
+    ``change_f``: how much warmer ``change_homes`` homes that took part were at the end than at the
+    start, on average. None where nothing was kept."""
+
+    page: EventPage
+    p50_s: float | None = None
+    p99_s: float | None = None
+    since: str = ""
+    change_f: float | None = None
+    change_homes: int = 0
+
+    def _percent(self, part: int) -> float | None:
+        targeted = self.page.tally.targeted
+        return 100 * part / targeted if targeted else None
+
+    @property
+    def took_part_percent(self) -> float | None:
+        return self._percent(self.page.tally.participating)
+
+    @property
+    def opted_out_percent(self) -> float | None:
+        return self.page.tally.opted_out_percent
+
+    @property
+    def is_over(self) -> bool:
+        return self.page.event.state == EventState.COMPLETED
+
+
+_KEPT = """
+SELECT event_id, counts->'timing', counts->'warmth' FROM dr_events_tally
+WHERE event_id = ANY (%(events)s) AND is_final
+"""
+
+
+def lines(pages: Sequence[EventPage]) -> list[EventLine]:
+    """The same events in the same order, with what was kept of them."""
+    with connection.cursor() as cursor:
+        cursor.execute(_KEPT, {"events": [page.event.pk for page in pages]})
+        kept = {event_id: (timing, warmth) for event_id, timing, warmth in cursor.fetchall()}
+    return [_line(page, *kept.get(page.event.pk, (None, None))) for page in pages]
+
+
+def _line(page: EventPage, timing: str | None, warmth: str | None) -> EventLine:
+    told: dict[str, Any] = orjson.loads(timing) if timing else {}
+    warm: dict[str, Any] = orjson.loads(warmth) if warmth else {}
+    p50, p99 = told.get("told_s") or (None, None)
+    since = "release" if told.get("at_once") else "first request"
+    return EventLine(
+        page,
+        p50,
+        p99,
+        since if p50 is not None else "",
+        warm.get("change_f"),
+        warm.get("homes", 0),
+    )
+
+
+# --- drawings -----------------------------------------------------------------------------------
+@dataclass(frozen=True, slots=True)
+class Series:
+    """One line of a drawing; ``dots`` are (x, y, what a reader hears)."""
+
+    name: str
+    path: str
+    dots: tuple[tuple[float, float, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Drawing:
+    """Values over events, ready to be drawn in ``width`` by ``height`` units."""
+
+    key: str
+    name: str
+    unit: str
+    source: str
+    series: tuple[Series, ...]
+    rows: tuple[tuple[float, str], ...]
+    columns: tuple[tuple[float, str], ...]
+    width: int
+    height: int
+    left: int
+    right: int
+    bottom: int
+
+
+_WIDTH, _HEIGHT = 560, 240
+_LEFT, _RIGHT, _TOP, _BOTTOM = 48, 16, 30, 28
+_STEPS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000)
+Value = Callable[[EventLine], float | None]
+
+_WHAT: tuple[tuple[str, str, str, str, tuple[tuple[str, Value], ...]], ...] = (
+    (
+        "took-part", "Took part", " %",
+        "Homes seen active while the event ran, of those it was for.",
+        (("Took part", lambda one: one.took_part_percent),),
+    ),
+    (
+        "opted-out", "Opted out", " %",
+        "Homes that said no here or at the wall control, of those the event was for.",
+        (("Opted out", lambda one: one.opted_out_percent),),
+    ),
+    (
+        "latency", "How fast the homes were told", " s",
+        "Real time until Carrier had accepted, from the release, or from the first request where"
+        " sending waited for its time.",
+        (("Half of the homes (p50)", lambda one: one.p50_s),
+         ("99 % of the homes (p99)", lambda one: one.p99_s)),
+    ),
+    (
+        "warmth", "How much warmer the homes became", " °F",
+        "Indoors, mean of homes that took part, about 500 where there are more: the last reading"
+        " around the end less the first around the start. What they would have been without the"
+        " event is not known.",
+        (("Change", lambda one: one.change_f),),
+    ),
+)  # fmt: skip
+
+
+def drawings(events: Sequence[EventLine]) -> list[Drawing]:
+    """Of the completed events; those of which fewer than two values are known are left out."""
+    over = [one for one in events if one.is_over]
+    return [made for what in _WHAT if (made := _drawing(over, *what)) is not None]
+
+
+def _drawing(
+    events: Sequence[EventLine],
+    key: str,
+    name: str,
+    unit: str,
+    source: str,
+    series: Sequence[tuple[str, Value]],
+) -> Drawing | None:
+    values = [[value(one) for one in events] for _, value in series]
+    known = [value for line in values for value in line if value is not None]
+    if max((sum(value is not None for value in line) for line in values), default=0) < 2:
+        return None
+    low, high = min(0.0, *known), max(known)
+    step = next((step for step in _STEPS if (high - low) / step <= 5), high / 5)
+    floor, roof = low // step * step, (high // step + 1) * step
+    right, bottom = _WIDTH - _RIGHT, _HEIGHT - _BOTTOM
+
+    def x(number: int) -> float:
+        return round(_LEFT + (right - _LEFT) * (number + 0.5) / len(events), 1)
+
+    def y(value: float) -> float:
+        return round(bottom - (bottom - _TOP) * (value - floor) / (roof - floor), 1)
+
+    days = [_day(one) for one in events]
+    lines = []
+    for (word, _), line in zip(series, values, strict=True):
+        dots = tuple(
+            (x(number), y(value), f"{days[number]}: {value:.1f}{unit}")
+            for number, value in enumerate(line)
+            if value is not None
+        )
+        lines.append(Series(word, " ".join(f"{at},{height}" for at, height, _ in dots), dots))
+    levels = [floor + step * number for number in range(round((roof - floor) / step) + 1)]
+    every = max(1, -(-len(events) // 6))
+    return Drawing(
+        key=key,
+        name=name,
+        unit=unit,
+        source=source,
+        series=tuple(lines),
+        rows=tuple((y(level), f"{round(level, 1):g}") for level in levels),
+        columns=tuple((x(number), days[number]) for number in range(0, len(events), every)),
+        width=_WIDTH,
+        height=_HEIGHT,
+        left=_LEFT,
+        right=right,
+        bottom=bottom,
+    )
+
+
+def _day(one: EventLine) -> str:
+    return f"{one.page.event.starts_at.astimezone(one.page.zone):%b %-d}"
+
+
+# --- download -----------------------------------------------------------------------------------
+def table(events: Sequence[EventLine]) -> Iterator[tuple[object, ...]]:
+    """Values in the order of HEADER; moments as ISO 8601 in UTC, empty when unknown."""
+    for one in events:
+        event, rows = one.page.event, one.page.tally
+        yield (
+            event.name,
+            one.page.phase.label,
+            _utc(event.starts_at),
+            _utc(event.ends_at),
+            rows.targeted,
+            rows.participating,
+            _short(one.took_part_percent, 1),
+            rows.opted_out_before,
+            rows.opted_out_during,
+            _short(one.opted_out_percent, 1),
+            rows.unreachable,
+            rows.failed,
+            _short(one.p50_s, 3),
+            _short(one.p99_s, 3),
+            one.since,
+            _short(one.change_f, 2),
+            one.change_homes or "",
+        )
+
+
+def _utc(moment: datetime) -> str:
+    return f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
+
+
+def _short(value: float | None, digits: int) -> object:
+    return "" if value is None else round(float(value), digits)
