@@ -35,6 +35,18 @@ class GroupForm(forms.Form):
         widget=forms.CheckboxSelectMultiple,
         help_text="None chosen: any.",
     )
+    rule_since = forms.DateField(
+        label="The rule holds from",
+        required=False,
+        widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
+        help_text="Empty: it holds already.",
+    )
+    rule_until = forms.DateField(
+        label="The rule holds until",
+        required=False,
+        widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
+        help_text="The last day. Empty: until it is changed.",
+    )
 
     def __init__(self, *args: Any, kinds: Sequence[str], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -47,7 +59,8 @@ class GroupForm(forms.Form):
     def wish(self) -> dict[str, Any]:
         """What operations.make_group takes. Only after ``is_valid``."""
         rule = {field: self.cleaned_data[field] for field in RULE_FIELDS}
-        return {"name": self.cleaned_data["name"], "rule": rule}
+        days = {name: self.cleaned_data[f"rule_{name}"] for name in ("since", "until")}
+        return {"name": self.cleaned_data["name"], "rule": rule} | days
 
 
 class MembersForm(forms.Form):

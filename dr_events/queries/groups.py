@@ -10,7 +10,7 @@ from django.core.cache import cache
 from django.db import connection
 from django.db.models.expressions import RawSQL
 
-from dr_events.queries.members import members
+from dr_events.queries.members import holds, members
 from enrollments.models import RULE_FIELDS, Enrollment, Group, Membership, Program
 from enrollments.states import LIVE_ENROLLMENTS
 
@@ -37,6 +37,7 @@ class GroupPage:
     members: int
     hand: tuple[Membership, ...]
     further: int
+    today: date
 
     @property
     def rule(self) -> str:
@@ -44,6 +45,17 @@ class GroupPage:
         found = {name: getattr(self.group, field) for field, name in _RULE_NAMES.items()}
         parts = [f"{name} {' or '.join(values)}" for name, values in found.items() if values]
         return ", and ".join(parts)
+
+    @property
+    def days(self) -> str:
+        """When the rule holds, empty when always: ``from Jun 1, 2026 until Aug 31, 2026``."""
+        named = (("from", self.group.since), ("until", self.group.until))
+        return " ".join(f"{word} {day:%b %-d, %Y}" for word, day in named if day)
+
+    @property
+    def rule_rests(self) -> bool:
+        """Has a rule, and today is none of its days?"""
+        return bool(self.rule) and not holds(self.group, self.today)
 
 
 def today_in(program: Program, now: datetime) -> date:
@@ -76,7 +88,7 @@ def pages(program: Program, *, now: datetime) -> list[GroupPage]:
     if sizes is None:
         sizes = _sizes(found, day)
         cache.set(key, sizes, KEPT_S)
-    return [GroupPage(group, *sizes.get(group.pk, _NOBODY), (), 0) for group in found]
+    return [GroupPage(group, *sizes.get(group.pk, _NOBODY), (), 0, day) for group in found]
 
 
 _SIZES = """
@@ -100,11 +112,12 @@ def _sizes(found: Sequence[Group], day: date) -> dict[int, tuple[int, int, int]]
 def page(group: Group, *, now: datetime, after: int = 0, limit: int = 50) -> GroupPage:
     """A group today; members by hand by system id, ``limit`` above ``after``. ``further``: the id
     to go on after, 0 on the last page."""
-    sizes = _sizes([group], today_in(group.program, now))
+    today = today_in(group.program, now)
+    sizes = _sizes([group], today)
     mine = Membership.objects.filter(group=group, system_id__gt=after)
     rows = list(mine.select_related("system").order_by("system_id")[: limit + 1])
     further = rows[limit - 1].system_id if len(rows) > limit else 0
-    return GroupPage(group, *sizes.get(group.pk, _NOBODY), tuple(rows[:limit]), further)
+    return GroupPage(group, *sizes.get(group.pk, _NOBODY), tuple(rows[:limit]), further, today)
 
 
 def outdoor_types(program: Program) -> list[str]:

@@ -56,7 +56,7 @@ def members(groups: Iterable[Group], day: date) -> Sql:
     values: dict[str, Any] = {"groups": [group.pk for group in found], "day": day}
     parts = [_BY_HAND]
     for group in found:
-        if has_rule(group):
+        if has_rule(group) and holds(group, day):
             rule = _by_rule(group)
             parts.append(rule.text)
             values |= rule.values
@@ -65,6 +65,12 @@ def members(groups: Iterable[Group], day: date) -> Sql:
 
 def has_rule(group: Group) -> bool:
     return any(getattr(group, field) for field in RULE_FIELDS)
+
+
+def holds(group: Group, day: date) -> bool:
+    """Is this one of the days of its rule?"""
+    began = group.since is None or group.since <= day
+    return began and (group.until is None or group.until >= day)
 
 
 def _by_rule(group: Group) -> Sql:

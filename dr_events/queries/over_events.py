@@ -8,6 +8,7 @@ from typing import Any
 import orjson
 from django.db import connection
 
+from base.drawing import Drawing, drawing
 from dr_events.queries.pages import EventPage
 from dr_events.states import EventState
 
@@ -79,36 +80,6 @@ def _line(page: EventPage, timing: str | None, warmth: str | None) -> EventLine:
 
 
 # --- drawings -----------------------------------------------------------------------------------
-@dataclass(frozen=True, slots=True)
-class Series:
-    """One line of a drawing; ``dots`` are (x, y, what a reader hears)."""
-
-    name: str
-    path: str
-    dots: tuple[tuple[float, float, str], ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Drawing:
-    """Values over events, ready to be drawn in ``width`` by ``height`` units."""
-
-    key: str
-    name: str
-    unit: str
-    source: str
-    series: tuple[Series, ...]
-    rows: tuple[tuple[float, str], ...]
-    columns: tuple[tuple[float, str], ...]
-    width: int
-    height: int
-    left: int
-    right: int
-    bottom: int
-
-
-_WIDTH, _HEIGHT = 560, 240
-_LEFT, _RIGHT, _TOP, _BOTTOM = 48, 16, 30, 28
-_STEPS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000)
 Value = Callable[[EventLine], float | None]
 
 _WHAT: tuple[tuple[str, str, str, str, tuple[tuple[str, Value], ...]], ...] = (
@@ -153,46 +124,9 @@ def _drawing(
     source: str,
     series: Sequence[tuple[str, Value]],
 ) -> Drawing | None:
-    values = [[value(one) for one in events] for _, value in series]
-    known = [value for line in values for value in line if value is not None]
-    if max((sum(value is not None for value in line) for line in values), default=0) < 2:
-        return None
-    low, high = min(0.0, *known), max(known)
-    step = next((step for step in _STEPS if (high - low) / step <= 5), high / 5)
-    floor, roof = low // step * step, (high // step + 1) * step
-    right, bottom = _WIDTH - _RIGHT, _HEIGHT - _BOTTOM
-
-    def x(number: int) -> float:
-        return round(_LEFT + (right - _LEFT) * (number + 0.5) / len(events), 1)
-
-    def y(value: float) -> float:
-        return round(bottom - (bottom - _TOP) * (value - floor) / (roof - floor), 1)
-
+    values = [(word, [value(one) for one in events]) for word, value in series]
     days = [_day(one) for one in events]
-    lines = []
-    for (word, _), line in zip(series, values, strict=True):
-        dots = tuple(
-            (x(number), y(value), f"{days[number]}: {value:.1f}{unit}")
-            for number, value in enumerate(line)
-            if value is not None
-        )
-        lines.append(Series(word, " ".join(f"{at},{height}" for at, height, _ in dots), dots))
-    levels = [floor + step * number for number in range(round((roof - floor) / step) + 1)]
-    every = max(1, -(-len(events) // 6))
-    return Drawing(
-        key=key,
-        name=name,
-        unit=unit,
-        source=source,
-        series=tuple(lines),
-        rows=tuple((y(level), f"{round(level, 1):g}") for level in levels),
-        columns=tuple((x(number), days[number]) for number in range(0, len(events), every)),
-        width=_WIDTH,
-        height=_HEIGHT,
-        left=_LEFT,
-        right=right,
-        bottom=bottom,
-    )
+    return drawing(values, days, key=key, name=name, unit=unit, source=source, over="event")
 
 
 def _day(one: EventLine) -> str:

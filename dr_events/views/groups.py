@@ -56,6 +56,7 @@ def _whole(request: HttpRequest, group: Group, **forms: Any) -> HttpResponse:
     page = query.page(group, now=now, after=number(request.GET.get("after", "")))
     kinds = sorted({*query.outdoor_types(group.program), *group.outdoor_types})
     first = {field: getattr(group, field) for field in ("name", *RULE_FIELDS)}
+    first |= {"rule_since": group.since, "rule_until": group.until}
     context = {
         "page": page,
         "group": group,

@@ -3,7 +3,7 @@
 utility's own list. ``applications``: the way into a program. ``replacements``: new wall
 controls. ``bulk``: one act for many systems."""
 
-from enrollments.models.applications import Application
+from enrollments.models.applications import Application, Visits
 from enrollments.models.bulk import BulkAct
 from enrollments.models.customers import Customer, CustomerImport
 from enrollments.models.groups import RULE_FIELDS, Group, Membership
@@ -57,6 +57,7 @@ __all__ = [
     "Replacement",
     "System",
     "Terms",
+    "Visits",
     "month_day",
     "weekdays",
 ]

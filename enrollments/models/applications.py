@@ -12,6 +12,18 @@ from enrollments.models.homes import Program
 from enrollments.states import APPLICATION_MOVES, LIVE_APPLICATIONS, Acts, ApplicationState, Holdup
 
 
+class Visits(models.Model):
+    """How often a program's page was looked at on a day, local to the program. A number, and
+    nothing about whoever looked."""
+
+    program = models.ForeignKey(Program, models.CASCADE, related_name="+", db_index=False)
+    day = models.DateField()
+    number = models.PositiveIntegerField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["program", "day"], name="visits_of_a_day")]
+
+
 class Application(models.Model):
     """Begun with the agreement to the terms; what it waits for, and how it ended.
 
@@ -57,6 +69,10 @@ class Application(models.Model):
         indexes = [
             models.Index(fields=["state", "who", "id"], name="applications_by_state"),
             models.Index(fields=["program", "applied_at"], name="applications_by_program"),
+            # The funnel is counted from this index alone.
+            models.Index(
+                fields=["applied_at", "program", "state", "who"], name="applications_by_time"
+            ),
             models.Index(
                 fields=["customer"],
                 condition=Q(state__in=sorted(LIVE_APPLICATIONS)),

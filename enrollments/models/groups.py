@@ -24,6 +24,9 @@ class Group(models.Model):
     # Of the customer whose account the home was matched with.
     feeders = ArrayField(models.CharField(max_length=60), default=list, blank=True)
     substations = ArrayField(models.CharField(max_length=60), default=list, blank=True)
+    # Days the rule holds, local to the program and included; outside of them nobody belongs by it.
+    since = models.DateField(null=True, blank=True)
+    until = models.DateField(null=True, blank=True)
     version = models.PositiveIntegerField(default=1, help_text="For optimistic locking.")
     retired_at = models.DateTimeField(null=True, help_text="Not offered for new events since.")
 
@@ -35,7 +38,11 @@ class Group(models.Model):
                 fields=["program", "name"],
                 condition=Q(retired_at=None),
                 name="one_group_of_a_name",
-            )
+            ),
+            models.CheckConstraint(
+                condition=Q(since=None) | Q(until=None) | Q(until__gte=F("since")),
+                name="group_rule_has_length",
+            ),
         ]
 
     def __str__(self) -> str:

@@ -73,6 +73,7 @@ from enrollments.operations.permission import (
 )
 from enrollments.operations.questioning import Wording, ask_question, stop_asking
 from enrollments.operations.replacing import confirm_replacement, deny_replacement
+from enrollments.operations.visiting import count_visit
 
 __all__ = [
     "Choice",
@@ -103,6 +104,7 @@ __all__ = [
     "confirm_bulk",
     "confirm_import",
     "confirm_replacement",
+    "count_visit",
     "decide",
     "deny_replacement",
     "distrust_token",

@@ -25,15 +25,20 @@ def make_group(
     program: Program,
     name: str,
     rule: Mapping[str, Sequence[str]],
+    since: date | None = None,
+    until: date | None = None,
     actor: Actor,
     now: datetime,
 ) -> Group:
-    """A new group; ``rule`` has the lists of RULE_FIELDS. Raises Refused when the program has one
-    of that name."""
+    """A new group; ``rule`` has the lists of RULE_FIELDS and holds from ``since`` to ``until``,
+    both included and local to the program. Raises Refused when the program has one of that name."""
     for_operators(actor, "change groups")
+    _check_days(since, until)
     try:
         with transaction.atomic():
-            group: Group = Group.objects.create(program=program, name=name, **_lists(rule))
+            group: Group = Group.objects.create(
+                program=program, name=name, since=since, until=until, **_lists(rule)
+            )
             record(
                 actor=actor,
                 verb="make-group",
@@ -41,6 +46,8 @@ def make_group(
                 now=now,
                 name=name,
                 rule=_lists(rule),
+                since=str(since or ""),
+                until=str(until or ""),
             )
     except IntegrityError:
         raise _name_taken() from None
@@ -53,13 +60,16 @@ def change_group(
     seen: int,
     name: str,
     rule: Mapping[str, Sequence[str]],
+    since: date | None = None,
+    until: date | None = None,
     actor: Actor,
     now: datetime,
 ) -> None:
     """Change its name and rule; ``seen`` is the version the form showed. Events that are planned
     keep the homes they were planned with. Raises Refused."""
     for_operators(actor, "change groups")
-    values: dict[str, Any] = {"name": name} | _lists(rule)
+    _check_days(since, until)
+    values: dict[str, Any] = {"name": name, "since": since, "until": until} | _lists(rule)
     try:
         with transaction.atomic():
             before = Group.objects.select_for_update().get(id=group_id)
@@ -68,7 +78,7 @@ def change_group(
                     "Somebody changed this group meanwhile; nothing was saved.", code="stale"
                 )
             changes = {
-                key: [getattr(before, key), value]
+                key: [_plain(getattr(before, key)), _plain(value)]
                 for key, value in values.items()
                 if getattr(before, key) != value
             }
@@ -86,6 +96,15 @@ def change_group(
 
 def _lists(rule: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
     return {field: list(rule.get(field, ())) for field in RULE_FIELDS}
+
+
+def _plain(value: Any) -> Any:
+    return str(value) if isinstance(value, date) else value
+
+
+def _check_days(since: date | None, until: date | None) -> None:
+    if since and until and until < since:
+        raise Refused("The last day is before the first one.", field="rule_until")
 
 
 def _name_taken() -> Refused:

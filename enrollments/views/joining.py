@@ -14,6 +14,7 @@ from base.refusal import Refused
 from enrollments import operations, queries, rules, vendor_session
 from enrollments.forms import AccountForm, AgreeForm, AnswerForm, ChooseForm
 from enrollments.queries import Journey, ProgramPage
+from enrollments.views import visits
 from enrollments.views.answering import answer_again, shown_questions
 from people.access import actor_of, homeowner_page, me
 
@@ -48,6 +49,7 @@ def landing(request: HttpRequest) -> HttpResponse:
 def program(request: HttpRequest, slug: str) -> HttpResponse:
     """What a program asks and gives, in full, before anybody has to sign up."""
     page = _page(slug)
+    visits.count(request, page.program)
     return render(
         request,
         "enrollments/program.html",

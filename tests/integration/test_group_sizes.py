@@ -1,16 +1,28 @@
-"""How big each group of a program is: right, and asked in one statement."""
+"""How big each group of a program is, asked in one statement; on which days its rule holds."""
 
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
 from django.test import Client
 from django.urls import reverse
 
-from dr_events.queries import groups
-from enrollments.models import System
+from dr_events.queries import groups, systems
+from enrollments import operations as homes
+from enrollments.models import Group, Program, System
+from people.models import ActivityEntry
 from tests import cast
-from tests.integration.test_groups import desk, group, morning, put_in, serials, summer
+from tests.integration.test_groups import (
+    OLGA,
+    TODAY,
+    desk,
+    group,
+    morning,
+    put_in,
+    serials,
+    summer,
+    targeted,
+)
 
 __all__ = ["desk", "morning", "summer"]  # fixtures
 
@@ -75,3 +87,70 @@ def test_the_page_asks_as_little_for_many_groups(
     with django_assert_max_num_queries(8):
         text = desk.get(reverse("groups", args=[summer.slug])).content.decode()
     assert text.count("postal code 62702") == 15
+
+
+# --- the days a rule holds ----------------------------------------------------------------------
+DAY, HOUR = timedelta(days=1), timedelta(hours=1)
+
+
+def north(summer: Program, since: int | None, until: int | None) -> Group:
+    """Two of the four homes by rule, on some days around the cast's."""
+    days = [None if days is None else TODAY + days * DAY for days in (since, until)]
+    return homes.make_group(
+        program=summer, name="North", rule={"postal_codes": ["62702"]}, since=days[0],
+        until=days[1], actor=OLGA, now=cast.MORNING,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("since", "until", "holds"),
+    [
+        (None, None, True),
+        (0, 0, True),
+        (0, None, True),
+        (1, None, False),
+        (None, 0, True),
+        (-9, -1, False),
+    ],
+)
+def test_a_rule_holds_on_its_days(
+    summer: Program, since: int | None, until: int | None, holds: bool
+) -> None:
+    """For the page, the plan of an event on that day and the list of systems alike."""
+    made = north(summer, since, until)
+    put_in(made, serials()[0])
+    page = groups.page(made, now=cast.MORNING)
+    assert (page.by_rule, page.by_hand, page.members) == (2 * holds, 1, 1 + 2 * holds)
+    assert page.rule_rests is not holds
+    whom = [serials()[number] for number in ((0, 2, 3) if holds else (0,))]
+    assert targeted(summer, made) == whom
+    found, _ = systems.find(systems.Wanted(group=made.pk), now=cast.MORNING)
+    assert sorted(card.serial for card in found) == whom
+
+
+def test_the_day_is_the_events_own(summer: Program) -> None:
+    """Who belongs is asked for the day of the event, not for the day it is planned."""
+    later = {"starts_at": cast.MORNING + DAY + 6 * HOUR, "ends_at": cast.MORNING + DAY + 8 * HOUR}
+    assert targeted(summer, north(summer, 1, 1), **later) == serials()[2:]
+
+
+def test_the_days_are_set_changed_and_said(desk: Client, summer: Program) -> None:
+    wish = {"name": "North", "postal_codes": "62702", "rule_since": "2026-07-20",
+            "rule_until": "2026-08-31"}  # fmt: skip
+    text = desk.post(reverse("groups", args=[summer.slug]), wish, follow=True).content.decode()
+    assert "postal code 62702, from Jul 20, 2026 until Aug 31, 2026." in text
+    assert "Today is none of its days" in text
+    made = Group.objects.get()
+    change = reverse("group_change", args=[made.pk])
+    wrong = wish | {"seen": "1", "rule_until": "2026-07-19"}
+    assert "The last day is before the first one." in desk.post(change, wrong).content.decode()
+    made.refresh_from_db()
+    assert (made.version, made.until) == (1, date(2026, 8, 31))
+    desk.post(change, wish | {"seen": "1", "rule_since": ""})
+    made.refresh_from_db()
+    assert (made.version, made.since) == (2, None)
+    entry = ActivityEntry.objects.get(verb="change-group")
+    assert entry.detail["changes"] == {"since": ["2026-07-20", None]}
+    listed = desk.get(reverse("groups", args=[summer.slug])).content.decode()
+    assert "until Aug 31, 2026" in listed
+    assert "Not today" not in listed
