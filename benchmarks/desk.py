@@ -36,6 +36,10 @@ FROM (SELECT id, substr(split_part(email, '@', 1), 2)::int AS n FROM people_user
       WHERE role = 'HOMEOWNER') u
 JOIN enrollments_customer c ON c.account = '41' || to_char(n, 'FM00000000')
 """
+_VISITS = """
+INSERT INTO enrollments_visits (program_id, day, number)
+SELECT %(program)s, %(now)s::date - n, 100 + n FROM generate_series(0, 400) AS n
+"""
 # Fifteen by postal code or feeder, the last three filled by hand with a thousand systems each.
 _GROUPS = """
 INSERT INTO enrollments_group (program_id, name, postal_codes, outdoor_types, feeders, substations,
@@ -79,6 +83,14 @@ def fill(run: Callable[..., None], *, homes: int, program: int, now: datetime) -
     """All of it; what there is now, in words."""
     entries = homes // HOMES_AN_ENTRY
     values: dict[str, Any] = {"homes": homes, "program": program, "now": now, "entries": entries}
-    for statement in (_CUSTOMERS, _APPLICATIONS, _GROUPS, _MEMBERSHIPS, _NOTICES, _ENTRIES):
+    for statement in (
+        _CUSTOMERS,
+        _APPLICATIONS,
+        _VISITS,
+        _GROUPS,
+        _MEMBERSHIPS,
+        _NOTICES,
+        _ENTRIES,
+    ):
         run(statement, values)
     return f"{homes:,} customers and applications, {2 * homes:,} notices, {entries:,} entries"

@@ -154,6 +154,8 @@ def pages(events: list[Any]) -> Iterator[tuple[str, Callable[[Any], Any]]]:
     yield "group, by hand", page("group", by_hand.pk)
     yield "applications", page("console_applications", query="?who=")
     yield "applications, to decide", page("console_applications", query="?who=UTILITY")
+    yield "applications, week by week", page("applications_weeks")
+    yield "applications, weeks of one", page("applications_weeks", query="?program=summer-peak")
     yield "customers", page("console_customers")
     yield "customers, a name", page("console_customers", query="?q=Lovelace77")
     yield "mail", page("console_notices")

@@ -36,6 +36,7 @@ urlpatterns = [
     path("console/applications/", applications.console_applications, name="console_applications"),
     path("console/systems/<int:system_id>/proof/", proof.proof_page, name="system_proof"),
     path("console/systems/<int:system_id>/proof.json", proof.proof_file, name="system_proof_file"),
+    path("console/applications/weeks/", applications.applications_weeks, name="applications_weeks"),
     path("console/customers/", customers.console_customers, name="console_customers"),
     path("console/customers/upload/", customers.upload, name="customers_upload"),
     path(

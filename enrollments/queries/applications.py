@@ -1,13 +1,13 @@
-"""Applications as the console shows them: how many stand where, and what waits for a decision."""
+"""Applications as the console shows them: what waits for a decision."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Q, QuerySet
 
-from enrollments.models import Application, Customer, Program
+from enrollments.models import Application, Customer
 from enrollments.queries.homes import SystemCard, cards, still_there
 from enrollments.rules.matching import Match, match, normal_account, slips
 from enrollments.states import (
@@ -18,73 +18,10 @@ from enrollments.states import (
     GrantState,
     Holdup,
 )
-from people.models import ActivityEntry
 
 PAGE = 25
-RECENT = timedelta(days=30)
 # How many customers are shown beside what was typed.
 MOST_NEAR = 5
-
-
-# --- the funnel ---------------------------------------------------------------------------------
-@dataclass(slots=True)
-class Funnel:
-    """Applications of one program, or of all: where they stand now."""
-
-    program: str
-    slug: str = ""
-    begun: int = 0
-    applied: int = 0
-    homeowner: int = 0
-    utility: int = 0
-    carrier: int = 0
-    active: int = 0
-    rejected: int = 0
-    withdrawn: int = 0
-
-    def add(self, place: str, number: int) -> None:
-        self.begun += number
-        setattr(self, place, getattr(self, place) + number)
-
-
-def funnel(*, since: datetime | None = None) -> list[Funnel]:
-    """One line a program, those of all programs together last; ``since`` counts the applications
-    that were begun then or later."""
-    found = Application.objects.all()
-    if since:
-        found = found.filter(applied_at__gte=since)
-    groups = found.values("program", "state", "who").annotate(number=Count("id")).order_by()
-    programs = {one.pk: one for one in Program.objects.order_by("name")}
-    lines = {pk: Funnel(one.name, one.slug) for pk, one in programs.items()}
-    total = Funnel("All programs")
-    for group in groups:
-        place = (group["who"] or group["state"]).lower()
-        lines[group["program"]].add(place, group["number"])
-        total.add(place, group["number"])
-    return [*lines.values(), total]
-
-
-@dataclass(frozen=True, slots=True)
-class TurnedBack:
-    """People who came back from Carrier without a permission, each time they did. ``denied``: they
-    said no there."""
-
-    program: str
-    times: int
-    denied: int
-
-
-def turned_back(*, since: datetime | None = None) -> list[TurnedBack]:
-    """By program, those where it happened; by the activity log."""
-    found = ActivityEntry.objects.filter(verb="not-connected")
-    if since:
-        found = found.filter(at__gte=since)
-    counted = found.values("subject").annotate(
-        times=Count("id"), denied=Count("id", filter=Q(detail__why="denied"))
-    )
-    names = {f"program:{one.pk}": one.name for one in Program.objects.all()} if counted else {}
-    lines = [TurnedBack(names[one["subject"]], one["times"], one["denied"]) for one in counted]
-    return sorted(lines, key=lambda line: line.program)
 
 
 def waiting_for_us() -> int:

@@ -2,13 +2,14 @@
 
 from typing import Any
 from urllib.parse import urlencode
+from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.views.decorators.http import require_http_methods
+from django.views.decorators.http import require_http_methods, require_safe
 
 from base import clock
 from base.refusal import Refused
@@ -16,6 +17,7 @@ from base.typed import number
 from enrollments import operations
 from enrollments.forms import DecisionForm
 from enrollments.queries import applications as query
+from enrollments.queries import funnel
 from enrollments.states import Acts, ApplicationState
 from people.access import actor_of, console_page, me
 
@@ -39,10 +41,10 @@ def _page(
     """Everybody sees the figures; who applied, only those who may act for a home."""
     asked: dict[str, Any] = _asked(request)
     recent = request.GET.get("since") != "all"
-    since = clock.now() - query.RECENT if recent else None
+    since = clock.now() - funnel.RECENT if recent else None
     context: dict[str, Any] = {
-        "lines": query.funnel(since=since),
-        "turned_back": query.turned_back(since=since),
+        "lines": funnel.funnel(since=since),
+        "turned_back": funnel.turned_back(since=since),
         "recent": recent,
         "zone": settings.UTILITY_TIME_ZONE,
         "form": form,
@@ -104,3 +106,25 @@ def _decide(request: HttpRequest) -> HttpResponse:
     for sentence in decided.refused:
         messages.warning(request, f"Not {word}: {sentence}")
     return redirect(request.get_full_path())
+
+
+@console_page
+@require_safe
+def applications_weeks(request: HttpRequest) -> HttpResponse:
+    """The funnel week by week: a fragment of the page of applications, and a page without scripts.
+    ``program`` is one of them; anything else stands for all."""
+    programs = funnel.programs()
+    slug = request.GET.get("program", "")
+    program = next((one for one in programs if one.slug == slug), None)
+    zone = program.time_zone if program else settings.UTILITY_TIME_ZONE
+    weeks = funnel.weeks(program=program, zone=ZoneInfo(zone), now=clock.now())
+    context = {
+        "weeks": weeks,
+        "drawings": funnel.drawings(weeks) if any(week.line.seen for week in weeks) else [],
+        "programs": programs,
+        "program": program,
+        "zone": zone,
+    }
+    htmx = request.htmx  # type: ignore[attr-defined]
+    page = "console/_applications_weeks.html" if htmx else "console/applications_weeks.html"
+    return render(request, page, context)

@@ -126,7 +126,7 @@ def test_the_pages_say_who_must_act_and_why(hanna: User) -> None:
     row = text(service.get(QUEUE + "?who=HOMEOWNER"))
     assert "hanna@home.example The homeowner must act" in row
     assert "No system can take part yet. Downstairs Demand response is off at the wall" in row
-    assert "Summer Peak 1 0 1 0 0 0 0 0" in row
+    assert "Summer Peak 0 1 0 1 0 0 0 0 0" in row
 
 
 def test_it_is_found_again_behind_whatever_came_first(hanna: User, summer: Program) -> None:
