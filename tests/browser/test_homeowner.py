@@ -29,10 +29,21 @@ def sign_up(
     who.reads("Read and agree")
 
 
-def agree(who: Visitor, then: str = "Connect your Carrier account") -> None:
+def agree(who: Visitor, then: str = "") -> None:
+    """The terms, and what Summer Peak asks; another program goes on with ``then``."""
     who.press(who.page.get_by_label("I have read these terms"))
     who.press(who.button("Agree and continue"))
-    who.reads(then)
+    if then:
+        who.reads(then)
+    else:
+        say_no_to_the_question(who)
+
+
+def say_no_to_the_question(who: Visitor) -> None:
+    who.reads("A few questions")
+    who.press(who.page.get_by_label("No", exact=True))
+    who.press(who.button("Continue"))
+    who.reads("Connect your Carrier account")
 
 
 def to_consent(who: Visitor, home: Household) -> None:
@@ -58,7 +69,18 @@ def test_a_homeowner_joins_on_the_phone(stack: Stack, phone: Arrive) -> None:
     who.look("2-terms")
     who.press(who.button("Agree and continue"))  # the browser itself asks for the tick
     assert who.page.evaluate("document.querySelector('#id_agree').validity.valueMissing")
-    agree(who)
+    who.press(who.page.get_by_label("I have read these terms"))
+    who.press(who.button("Agree and continue"))
+    who.reads("A few questions")
+    who.look("3-questions")
+    who.press(who.button("Continue"))  # the browser itself asks for an answer
+    assert who.page.evaluate("document.querySelector('[type=radio]').validity.valueMissing")
+    who.press(who.page.get_by_label("Yes", exact=True))
+    who.press(who.button("Continue"))
+    who.sees("You cannot join with this answer")
+    who.sees("Leave the other one, then answer again.")
+    who.look("3-does-not-fit")
+    say_no_to_the_question(who)
     who.look("3-connect")
     to_consent(who, home)
     who.look("4-carrier")
@@ -140,7 +162,7 @@ def test_another_device_continues_where_the_first_stopped(stack: Stack, phone: A
     second.reads("Read and agree")
     agree(first)
     second.press(second.page.get_by_label("I have read these terms"))
-    second.press(second.button("Agree and continue"))  # agreed on the first one a moment ago
+    second.press(second.button("Agree and continue"))  # agreed, answered on the first one by now
     second.reads("Connect your Carrier account")
     to_consent(second, home)
     allow(second)
@@ -220,6 +242,11 @@ def test_joining_works_without_a_pointer(stack: Stack, desktop: Arrive) -> None:
     who.page.keyboard.press("Space")
     tab_to(who, "button", "Agree and continue")
     who.look("focus-ring", "light", "dark")
+    who.page.keyboard.press("Enter")
+    who.reads("A few questions")
+    tab_to(who, "radio", "Yes")
+    who.page.keyboard.press("ArrowDown")  # to the next of the two
+    tab_to(who, "button", "Continue")
     who.page.keyboard.press("Enter")
     who.reads("Connect your Carrier account")
     tab_to(who, "button", "Connect to Carrier")

@@ -16,7 +16,7 @@ from playwright.sync_api import expect
 from portal.demo import clock, environment, story
 from portal.demo.people import Joined
 from tests.browser.conftest import Arrive
-from tests.browser.test_homeowner import JOIN, agree, sign_up, to_consent
+from tests.browser.test_homeowner import JOIN, say_no_to_the_question, sign_up, to_consent
 from tests.browser.test_operator import DESIGNER, schedule, send, sign_in, until
 from tests.browser.visitor import DESKTOP, PHONE, Scheme, Visitor
 from tests.stack import Stack
@@ -97,7 +97,11 @@ def test_pages_of_joining(stack: Stack, desktop: Arrive) -> None:
     who, home, cloud = desktop(), stack.spare(6), stack.house.cloud
     sign_up(who, stack, home)
     shoot(who, "join-1-terms")
-    agree(who)
+    who.press(who.page.get_by_label("I have read these terms"))
+    who.press(who.button("Agree and continue"))
+    who.reads("A few questions")
+    shoot(who, "join-1-questions")
+    say_no_to_the_question(who)
     shoot(who, "join-2-connect")
     who.press(who.button("Connect to Carrier"))
     who.reads("Sign in")
@@ -228,3 +232,7 @@ def test_pages_of_the_console(stack: Stack, desktop: Arrive) -> None:
         who.press(who.page.get_by_role("rowheader").get_by_role("link").first)
         expect(who.page).to_have_url(re.compile(r"/systems/\d+/"))
         shoot(who, f"system-{number}")
+        if state == "ACTIVE":
+            who.press(who.page.get_by_role("link", name="Proof, to print"))
+            who.reads("Proof of consent")
+            shoot(who, "proof")

@@ -6,13 +6,14 @@ from typing import Any
 
 import pytest
 from django.core import signing
+from django.test import Client
 from django.utils import timezone
 
 from base import clock
 from enrollments import operations
 from enrollments.models import Program, System
 from partners.models import Change, Post
-from partners.operations import hooks, posts
+from partners.operations import answers, hooks, posts
 from people.operations import Actor
 from tests import cast
 from tests.partner_calls import Caller, wanted
@@ -80,3 +81,12 @@ def test_the_last_news_of_an_erased_home_names_it(leap: Caller, summer: Program)
     (row,) = leap.get("enrollments/").json()["items"]
     assert (row["system"], row["state"]) == (f"gone-{home.pk}", "WITHDRAWN")
     assert Change.objects.count() == 0
+
+
+def test_the_page_of_deletion_says_how_long_copies_for_partners_are_kept(summer: Program) -> None:
+    browser = Client()
+    browser.force_login(cast.enrolled(summer).grant.user)
+    browser.post("/accounts/reauthenticate/", {"password": cast.PASSWORD})
+    page = browser.get("/home/data/delete/").content.decode()
+    kept = f"messages for {posts.KEEP.days} days, answers to their requests for {answers.KEEP.days}"
+    assert kept in page

@@ -1,4 +1,4 @@
-"""A utility to play with: one program, its terms, two people in the console, one partner."""
+"""A utility to play with: one program, its terms and a question, two people in the console."""
 
 from typing import Any
 
@@ -8,7 +8,8 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import transaction
 
 from base import clock
-from enrollments.models import Program, Terms
+from enrollments.models import Program, Question, Terms
+from enrollments.rules.questions import SUGGESTED
 from people.models import User
 from people.states import Role
 
@@ -26,6 +27,8 @@ To do this we use the permission you give at Carrier: we read your systems' stat
 and send energy events. We keep what we read for as long as you take part and one year after, and \
 we do not sell or share it. When you leave, the permission is destroyed.
 """
+# What a home is asked before it connects.
+ASKED = "other-program"
 PEOPLE = {"olga": ("Olga Ortiz", Role.OPERATOR), "amir": ("Amir Aziz", Role.APPROVER)}
 
 
@@ -54,6 +57,10 @@ class Command(BaseCommand):
         )
         if made:
             Terms.objects.create(program=program, version=1, text=TERMS, published_at=clock.now())
+            asked = SUGGESTED[ASKED]
+            Question.objects.create(
+                program=program, key=ASKED, text=asked.text, fitting=False, remedy=asked.remedy
+            )
         for login, (name, role) in PEOPLE.items():
             self._person(f"{login}@prairielight.example", name, role, password)
 
