@@ -115,6 +115,8 @@ class Holdup(ColoredChoices):
     SYSTEM = "SYSTEM", "azure", "No system can take part yet"
 
 
+# An account was typed that is not matched yet: somebody at the utility can match it.
+OF_ACCOUNT = frozenset({Holdup.ACCOUNT, Holdup.ASKED})
 # What follows from the permission at Carrier and the last reading, and from nothing else.
 FROM_CARRIER = frozenset({Holdup.PERMISSION, Holdup.UNREAD, Holdup.SYSTEM})
 

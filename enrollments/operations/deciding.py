@@ -14,6 +14,7 @@ from enrollments.operations.notices import tell
 from enrollments.operations.turns import take_turns
 from enrollments.queries.applications import is_taken, seen
 from enrollments.states import (
+    OF_ACCOUNT,
     OPEN_APPLICATIONS,
     Acts,
     ApplicationState,
@@ -71,8 +72,8 @@ def decide(
 
 def _held(choice: Choice, doing: str = "") -> Application:
     """The application, held until the end of the transaction, as are its person's other acts: who
-    is joining at this moment comes before or after. ``doing``: what only an application that waits
-    for the utility can be. Raises Refused when it is not to be decided, or not any more what was
+    is joining at this moment comes before or after. ``doing``: what is only done where an
+    account is to be matched. Raises Refused when it is not to be decided, or not any more what was
     shown."""
     user = User.objects.filter(applications=choice.application_id).first()
     if user is None:
@@ -82,8 +83,8 @@ def _held(choice: Choice, doing: str = "") -> Application:
     application = held.get(pk=choice.application_id)
     if application.state not in OPEN_APPLICATIONS or seen(application) != choice.seen:
         raise Refused(f"{user.email}: something changed since you opened the page. Look again.")
-    if doing and application.who != Acts.UTILITY:
-        raise Refused(f"{user.email}: it does not wait for us, so there is nothing to {doing}.")
+    if doing and application.why not in OF_ACCOUNT:
+        raise Refused(f"{user.email}: it waits for no account, so there is nothing to {doing}.")
     return application
 
 
@@ -133,7 +134,7 @@ def _reject(choice: Choice, reason: str, actor: Actor, now: datetime) -> None:
 @transaction.atomic
 def _ask(choice: Choice, reason: str, actor: Actor, now: datetime) -> None:
     """Back to the homeowner, who can correct the number."""
-    application = _held(choice, "ask")
+    application = _held(choice, "ask about")
     move(
         application,
         ApplicationState.NEEDS_ACTION,

@@ -12,6 +12,7 @@ from enrollments.queries.homes import SystemCard, cards, still_there
 from enrollments.rules.matching import Match, match, normal_account, slips
 from enrollments.states import (
     LIVE_APPLICATIONS,
+    OF_ACCOUNT,
     OPEN_APPLICATIONS,
     Acts,
     ApplicationState,
@@ -78,6 +79,12 @@ class Row:
         return self.who == Acts.UTILITY
 
     @property
+    def has_typed(self) -> bool:
+        """An account was typed that somebody can match, as they can while the homeowner was asked
+        to check it and calls instead."""
+        return self.why in OF_ACCOUNT
+
+    @property
     def is_open(self) -> bool:
         """It can be turned down, whoever must act."""
         return self.state in OPEN_APPLICATIONS
@@ -121,7 +128,7 @@ def _about(found: QuerySet[Application], text: str) -> QuerySet[Application]:
 
 
 def _rows(applications: Sequence[Application]) -> list[Row]:
-    near = _near([one for one in applications if one.who == Acts.UTILITY])
+    near = _near([one for one in applications if one.why in OF_ACCOUNT])
     blocked = _systems([one for one in applications if one.why == Holdup.SYSTEM])
     return [
         Row(

@@ -54,7 +54,7 @@ def _page(
         rows, further = query.find(**asked, after=after)
         context |= {
             "rows": rows,
-            "to_decide": any(row.is_to_decide for row in rows),
+            "to_decide": any(row.has_typed for row in rows),
             "to_reject": any(row.is_open for row in rows),
             "further": further,
             "is_first_page": not after,

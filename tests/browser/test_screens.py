@@ -211,6 +211,7 @@ def test_pages_of_the_console(stack: Stack, desktop: Arrive) -> None:
             ("events", "/console/events/"),
             ("systems", "/console/systems/"),
             ("notices", "/console/notices/"),
+            ("applications-homeowner", "/console/applications/?who=HOMEOWNER"),
             ("systems-none", "/console/systems/?q=nothing-like-this"),
             ("programs", "/console/programs/"),
             ("program-limits", f"/console/programs/{environment.PROGRAM}/"),

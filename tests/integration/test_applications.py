@@ -201,7 +201,7 @@ def test_two_operators_decide_about_one_application_once(street: Program) -> Non
     found = at_once([approves(by, user, customer) for by in operators()], gate=APPLICATION_GATE)
     assert sorted(one.done for one in found) == [0, 1]
     (refused,) = [one.refused for one in found if one.refused]
-    assert "it does not wait for us, so there is nothing to approve" in refused[0]
+    assert "it waits for no account, so there is nothing to approve" in refused[0]
     assert ActivityEntry.objects.filter(verb="move-application").count() == 2
 
 

@@ -108,7 +108,7 @@ def rejects(town: Town, number: object) -> tuple[str, dict[str, Any]]:
 
 
 def plans_for(town: Town, number: object) -> tuple[str, dict[str, Any]]:
-    return reverse("event_new"), typed(town.summer, act="submit", groups=[number])
+    return reverse("event_new"), {**typed(town.summer, act="submit"), "groups": [number]}
 
 
 def adds_to_group(town: Town, number: object) -> tuple[str, dict[str, Any]]:

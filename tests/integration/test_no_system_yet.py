@@ -120,7 +120,7 @@ def test_the_pages_say_who_must_act_and_why(hanna: User) -> None:
     browser = signed_in(hanna)
     assert "None of your systems can take part yet; see why" in text(browser.get("/home/"))
     page = text(browser.get(JOIN))
-    assert "Nothing can take part yet It needs you." in page
+    assert "Nothing can take part yet It waits for you." in page
     assert "At the wall control open Menu, Settings, Utility events and switch it on" in page
     service = signed_in(cast.operator("cora@utility.example", Role.CUSTOMER_SERVICE))
     row = text(service.get(QUEUE + "?who=HOMEOWNER"))

@@ -16,7 +16,16 @@ from people.operations import Actor
 from people.states import Role
 from tests import cast
 from tests.cast import MORNING
-from tests.integration.queue import QUEUE, REASON, decide, signed_in, state, text, words_mailed
+from tests.integration.queue import (
+    QUEUE,
+    REASON,
+    applied,
+    decide,
+    signed_in,
+    state,
+    text,
+    words_mailed,
+)
 from tests.integration.test_races import at_once
 
 pytestmark = pytest.mark.django_db
@@ -105,9 +114,22 @@ def test_what_does_not_wait_for_us_is_neither_approved_nor_asked_about(
 ) -> None:
     user = on_the_way(summer)
     page = decide(service, act, mine(user), customer=cast.customer(), reason=REASON)
-    assert "hanna@home.example: it does not wait for us" in text(service.get(page["Location"]))
+    assert "hanna@home.example: it waits for no account" in text(service.get(page["Location"]))
     assert state(mine(user)) == ("APPLIED", "", "", "")
     assert not Notice.objects.exists()
+
+
+def test_who_was_asked_to_check_the_account_and_calls_is_approved_all_the_same(
+    service: Client,
+) -> None:
+    one = applied(cast.program(needs_account=True))
+    customer = cast.customer()
+    decide(service, "ask", one, reason=REASON)
+    one.refresh_from_db()
+    assert "Customers near to it 4100732281" in text(service.get(QUEUE + "?who=HOMEOWNER"))
+    decide(service, "approve", one, customer=customer)
+    assert state(one) == ("APPLIED", "", "", "")
+    assert Application.objects.get().customer == customer
 
 
 def test_many_are_rejected_at_once_and_who_has_joined_is_left_alone(
