@@ -142,13 +142,13 @@ class CreditForm(forms.Form):
 
     basis = forms.ChoiceField(label="Counted in", choices=Basis.choices)
     threshold = forms.IntegerField(
-        label="Share that must be reached (%)", min_value=0, max_value=100
+        label="Share to reach (%)", min_value=0, max_value=100
     )
     season = forms.DecimalField(
-        label="For a season that reaches it ($)", min_value=0, max_digits=7, decimal_places=2
+        label="For the season ($)", min_value=0, max_digits=7, decimal_places=2
     )
     event = forms.DecimalField(
-        label="For each event taken part in ($)", min_value=0, max_digits=7, decimal_places=2
+        label="For each event ($)", min_value=0, max_digits=7, decimal_places=2
     )
 
     def __init__(

@@ -262,9 +262,9 @@ def test_a_season_has_a_rule_and_credits(stack: Stack, desktop: Arrive) -> None:
     who.sees("What each home earned")
     if who.page.get_by_text("Change the rule").count():
         who.press(who.page.get_by_text("Change the rule"))
-    who.page.get_by_label("Share that must be reached").fill("65")
-    who.page.get_by_label("For a season that reaches it").fill("20")
-    who.page.get_by_label("For each event taken part in").fill("1.50")
+    who.page.get_by_label("Share to reach").fill("65")
+    who.page.get_by_label("For the season").fill("20")
+    who.page.get_by_label("For each event").fill("1.50")
     who.press(who.button("Save the rule"))
     who.sees("The rule is saved")
     who.sees("$20.00 for a season with at least 65 % of the events")
