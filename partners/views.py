@@ -12,6 +12,7 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST
 
 from base import clock
+from base.once import forget, pressed_twice
 from base.refusal import Refused
 from partners import posting
 from partners.models import Webhook
@@ -36,10 +37,19 @@ def console_partners(request: HttpRequest) -> HttpResponse:
 @require_POST
 def partner_make(request: HttpRequest) -> HttpResponse:
     """A new client. Its secret is on this one page and nowhere else afterwards."""
+    name, slugs = request.POST.get("name", ""), request.POST.getlist("program")
+    form = (actor_of(request).name, "partner", name, *slugs)
+    if pressed_twice(*form):
+        messages.error(
+            request,
+            "This client was made a moment ago, and the button was pressed again. If you did not "
+            "see its secret, open the client and make a new one.",
+        )
+        return redirect("console_partners")
     try:
         made = clients.create(
-            name=request.POST.get("name", ""),
-            slugs=request.POST.getlist("program"),
+            name=name,
+            slugs=slugs,
             read_only=bool(request.POST.get("read_only")),
             is_practice=bool(request.POST.get("is_practice")),
             actor=actor_of(request),
@@ -47,6 +57,7 @@ def partner_make(request: HttpRequest) -> HttpResponse:
             real_now=clock.real_now(),
         )
     except Refused as no:
+        forget(*form)
         messages.error(request, str(no))
         return redirect("console_partners")
     return _no_store(_client_page(request, made.client_id, {"credentials": made}))
@@ -135,22 +146,36 @@ def _allowed(request: HttpRequest) -> dict[str, Any]:
 def webhook_make(request: HttpRequest, client_id: str) -> HttpResponse:
     if desk.client(client_id) is None:
         raise Http404("There is no client with this id.")
-    url = request.POST.get("url", "").strip()
+    url, kinds = request.POST.get("url", "").strip(), request.POST.getlist("kind")
+    form = (actor_of(request).name, "webhook", client_id, url, *kinds)
     try:
+        if pressed_twice(*form):
+            return _not_added(
+                request,
+                client_id,
+                url,
+                "It was added a moment ago, and the button was pressed again. If you did not see "
+                "its secret, open it and make a new one.",
+            )
         posting.check_address(url)
         made = hooks.make(
             client_id=client_id,
             url=url,
-            kinds=request.POST.getlist("kind"),
+            kinds=kinds,
             actor=actor_of(request),
             now=clock.now(),
             real_now=clock.real_now(),
         )
     except Refused as no:
-        page = _client_page(request, client_id, {"url": url, "url_wrong": str(no)})
-        page.status_code = 400
-        return page
+        forget(*form)
+        return _not_added(request, client_id, url, str(no))
     return _no_store(_hook_page(request, _hook(client_id, made.webhook_id), {"secret": made}))
+
+
+def _not_added(request: HttpRequest, client_id: str, url: str, why: str) -> HttpResponse:
+    page = _client_page(request, client_id, {"url": url, "url_wrong": why})
+    page.status_code = 400
+    return page
 
 
 @console_page

@@ -141,9 +141,7 @@ class CreditForm(forms.Form):
     """
 
     basis = forms.ChoiceField(label="Counted in", choices=Basis.choices)
-    threshold = forms.IntegerField(
-        label="Share to reach (%)", min_value=0, max_value=100
-    )
+    threshold = forms.IntegerField(label="Share to reach (%)", min_value=0, max_value=100)
     season = forms.DecimalField(
         label="For the season ($)", min_value=0, max_digits=7, decimal_places=2
     )

@@ -193,9 +193,13 @@ def locked(event_id: int) -> Event:
 
 def move(event: Event, old: EventState, new: EventState, **changes: object) -> None:
     if not Event.objects.pick(id=event.pk).move(old, new, **changes):
-        label = EventState(event.state).label.lower()
-        raise Refused(f"This event is {label} already; nothing was changed.", code="wrong-state")
+        raise _wrong_state(event)
     event.state = new
+
+
+def _wrong_state(event: Event) -> Refused:
+    label = EventState(event.state).label.lower()
+    return Refused(f"This event is {label} already; nothing was changed.", code="wrong-state")
 
 
 def _empty_target() -> Refused:
@@ -208,6 +212,8 @@ def _empty_target() -> Refused:
 
 def schedule(event: Event, old: EventState, actor: Actor, now: datetime) -> Event:
     """One transaction freezes the message and the list of homes; sending begins at ``send_at``."""
+    if event.state != old:  # pressed twice: its homes are taken, by itself
+        raise _wrong_state(event)
     check(event.program, event, now=now)
     # Two plans of one program take turns: caps are counted over rows the other one is writing.
     Program.objects.select_for_update(no_key=True).get(id=event.program_id)

@@ -202,3 +202,31 @@ def test_terms_published_twice_are_one_version(morning: datetime) -> None:
     with pytest.raises(Refused, match="published already"):
         operations.publish_terms(**sent, actor=PAUL, now=morning)
     assert program.terms.count() == 2
+
+
+def test_a_decision_pressed_twice_is_one_decision(client: Client, morning: datetime) -> None:
+    program = cast.program(needs_approval=True)
+    cast.neighborhood(program, 1)
+    event = operations.draft(program=program, wish=cast.wish(), actor=PAUL, now=morning)
+    dispatch.submit(event_id=event.pk, actor=PAUL, now=morning)
+    client.force_login(cast.operator("petra@utility.example", Role.APPROVER))
+    pages = [
+        client.post(reverse(name, args=[event.pk]), sent, follow=True).content.decode()
+        for name, sent in (
+            ("event_send_back", {"seen": 2, "reason": "Shorter."}),
+            ("event_send_back", {"seen": 2, "reason": "Shorter."}),
+            ("event_submit", {"seen": 2}),
+            ("event_submit", {"seen": 2}),
+        )
+    ]
+    assert "Sent back with your reason." in pages[0]
+    assert "This event is draft already; nothing was changed." in pages[1]
+    assert "This event is waiting for approval already; nothing was changed." in pages[3]
+    event.refresh_from_db()
+    assert (event.state, event.version) == (EventState.SUBMITTED, 3)
+    dana = Actor.person(cast.operator("dana@utility.example", Role.APPROVER))
+    operations.approve(event_id=event.pk, seen=3, actor=dana, now=morning)
+    with pytest.raises(Refused, match="This event is scheduled already"):
+        operations.approve(event_id=event.pk, seen=3, actor=dana, now=morning)
+    assert Dispatch.objects.filter(event=event).count() == 1
+    assert verbs() == ["draft", "submit", "send-back", "submit", "schedule"]

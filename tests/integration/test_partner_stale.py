@@ -1,0 +1,88 @@
+"""The console's forms about partners: of two at once the second is told, and twice is once."""
+
+from typing import Any
+
+import pytest
+from allauth.idp.oidc.models import Client
+from django.test import Client as Browser
+from django.urls import reverse
+
+from partners.models import Webhook
+from partners.operations import clients, hooks
+from partners.who import EVENTS, READ, WEBHOOKS
+from people.models import ActivityEntry
+from tests.integration.test_partner_console import make, olga, summer
+from tests.receiver import Receiver
+
+__all__ = ["olga", "summer"]  # fixtures
+
+pytestmark = pytest.mark.django_db
+
+
+def done(verb: str) -> int:
+    return ActivityEntry.objects.filter(verb=verb).count()
+
+
+def test_what_a_client_may_do_is_changed_by_one_at_a_time(olga: Browser, summer: Any) -> None:
+    made = make()
+    address = reverse("partner_act", args=[made.client_id, "allow"])
+    seen = clients.allowed_mark(Client.objects.get().get_scopes(), None)
+    theirs = {"scope": [EVENTS], "requests_per_minute": "600", "seen": seen}
+    mine = {"scope": [WEBHOOKS], "requests_per_minute": "50", "seen": seen}
+    for _ in range(2):
+        olga.post(address, theirs)
+    assert done("partner-allow") == 1
+    text = olga.post(address, mine).content.decode()
+    assert "Somebody changed what this client may do meanwhile" in text
+    assert 'value="50"' in text, "what was typed stays"
+    assert Client.objects.get().get_scopes() == [READ, EVENTS]
+    assert done("partner-allow") == 1
+    now = clients.allowed_mark([READ, EVENTS], 600)
+    assert f'name="seen" value="{now}"' in text, "saved again, it takes their place"
+    olga.post(address, mine | {"seen": now})
+    assert Client.objects.get().get_scopes() == [READ, WEBHOOKS]
+
+
+def test_a_webhook_is_changed_by_one_at_a_time(olga: Browser, receiver: Receiver) -> None:
+    made = make()
+    old, theirs, mine = (f"http://{receiver.host}/{one}" for one in ("old", "theirs", "mine"))
+    olga.post(reverse("webhook_make", args=[made.client_id]), {"url": old})
+    hook = Webhook.objects.get()
+    address = reverse("webhook_act", args=[made.client_id, hook.pk, "change"])
+    seen = hooks.mark(hook)
+    for _ in range(2):
+        olga.post(address, {"url": theirs, "kind": ["event.cancelled"], "seen": seen})
+    assert done("webhook-change") == 1
+    text = olga.post(address, {"url": mine, "seen": seen}).content.decode()
+    assert "Somebody changed this webhook meanwhile, and nothing was saved." in text
+    assert f'value="{mine}"' in text
+    hook.refresh_from_db()
+    assert (hook.url, hook.kinds) == (theirs, ["event.cancelled"])
+    assert done("webhook-change") == 1
+    olga.post(address, {"url": mine, "seen": hooks.mark(hook)})
+    hook.refresh_from_db()
+    assert (hook.url, hook.kinds) == (mine, [])
+
+
+def test_a_client_and_a_webhook_are_made_once(olga: Browser, receiver: Receiver) -> None:
+    form = {"name": "Leap", "program": "summer-peak"}
+    olga.post(reverse("partner_make"), form)
+    again = olga.post(reverse("partner_make"), form, follow=True).content.decode()
+    assert "This client was made a moment ago" in again
+    made = Client.objects.get()
+    address, hook = reverse("webhook_make", args=[made.pk]), {"url": f"http://{receiver.host}/in"}
+    olga.post(address, hook)
+    answer = olga.post(address, hook)
+    assert answer.status_code == 400
+    assert "It was added a moment ago" in answer.content.decode()
+    assert Webhook.objects.count() == 1
+    olga.post(address, {"url": f"http://{receiver.host}/other"})
+    assert Webhook.objects.count() == 2
+
+
+def test_what_was_refused_may_be_asked_again_at_once(olga: Browser, summer: Any) -> None:
+    form = {"name": "Leap", "program": "nowhere"}
+    for _ in range(2):
+        text = olga.post(reverse("partner_make"), form, follow=True).content.decode()
+        assert "There is no program nowhere." in text
+    assert not Client.objects.exists()
