@@ -35,8 +35,9 @@ from enrollments import vendor_session
 from enrollments.models import CustomerImport, Enrollment, Group, Program
 from enrollments.states import ImportState, LinkPurpose
 from partners.models import Post, PracticeRun
-from partners.operations import hooks
+from partners.operations import hooks, practice, world
 from partners.states import Scenario
+from partners.who import READ
 from people import operations
 from people.models import User
 from people.operations import Actor
@@ -56,11 +57,13 @@ STAFF = {
     "approver": Role.APPROVER,
     "admin": Role.ADMIN,
 }
-ACTORS = ("anon", "home-a", "home-b", *STAFF, "partner", "other-p")
+PARTNERS = ("partner", "other-p", "reader", "practice")
+ACTORS = ("anon", "home-a", "home-b", *STAFF, *PARTNERS)
 HEAD = f"""\
 # {"method":12}{"route":90}{" ".join(f"{name:8}" for name in ACTORS)}
 # home-a owns the home in the addresses, home-b is another homeowner; partner was granted the
-# program, other-p was granted none. PUT stands for every other method.
+# program, other-p was granted none, reader was granted the program and may only read, practice is a
+# practice client. PUT stands for every other method.
 """
 
 Row = tuple[str, ...]
@@ -110,7 +113,15 @@ class Town:
         }
         User.objects.filter(role=Role.ADMIN).update(is_staff=True, is_superuser=True)
         self.owners = {"home-a": system.grant.user, "home-b": other.grant.user}
-        self.partner, self.other_partner = Caller("summer-peak"), Caller()
+        self.partner = Caller("summer-peak")
+        self.callers = {
+            "partner": self.partner,
+            "other-p": Caller(),
+            "reader": Caller("summer-peak", scope=READ),
+            "practice": Caller(practice=True),
+        }
+        with world.practice():
+            practice.furnish(self.callers["practice"].client_id, now=clock.now())
         colleague = cast.operator("colleague@x.example", Role.VIEWER)
         admin = Actor.person(self.people[Role.ADMIN])
         now, real = clock.now(), timezone.now()
@@ -251,6 +262,7 @@ def town(settings: Settings, tmp_path: Path) -> Iterator[Town]:
     Control.objects.get_or_create(id=1)  # earlier tests may have emptied every table
     yield Town()
     vendor_session.config.cache_clear()
+    world.build()  # between tests only the real tables are emptied
 
 
 def visitors(town: Town) -> dict[str, Callable[[], Client]]:
@@ -258,7 +270,7 @@ def visitors(town: Town) -> dict[str, Callable[[], Client]]:
     every middleware anew."""
     keys = {name: session_of(user) for name, user in town.owners.items()}
     keys |= {name: session_of(town.people[role]) for name, role in STAFF.items()}
-    tokens = {"partner": town.partner.token, "other-p": town.other_partner.token}
+    tokens = {name: caller.token for name, caller in town.callers.items()}
     browsers = {
         name: Client(
             headers={"Authorization": f"Bearer {tokens[name]}"} if name in tokens else {},
@@ -370,7 +382,8 @@ def broken(seen: dict[tuple[str, str], Row]) -> Iterator[tuple[str, str]]:
 def _rules(method: str, route: str, got: dict[str, str]) -> Iterator[tuple[str, bool]]:
     homeowners = {got["home-a"], got["home-b"]}
     staff = {got[name] for name in STAFF}
-    strangers = {got["anon"], got["partner"], got["other-p"]}
+    partners = {got[name] for name in PARTNERS}
+    strangers = {got["anon"], *partners}
     yield "no server error", not any(cell.startswith("5") for cell in got.values())
     if route.startswith("console/"):
         yield "strangers sign in first", strangers == {"login"}
@@ -402,30 +415,48 @@ def _rules(method: str, route: str, got: dict[str, str]) -> Iterator[tuple[str, 
     if route.startswith("api/v1/") and not route.endswith(("openapi.json", "reference/")):
         people = homeowners | staff | {got["anon"]}
         yield "a session opens no API", people == {"401"}
-        yield "a partner's token does", not {got["partner"], got["other-p"]} & {"401", "login"}
+        yield "a partner's token does", not partners & {"401", "login"}
         if "<slug" in route:
             yield "what was not granted does not exist", got["other-p"] in {"400", "404", "405"}
+            yield "a practice client opens nothing real", got["practice"] in {"400", "404", "405"}
+        if method != "GET":
+            yield "who may only read changes nothing", got["reader"] in {"403", "404", "405"}
+        if "/webhooks" in route:
+            yield "webhooks take their own scope", got["reader"] in {"403", "405"}
+
+
+def holes(usual: dict[str, str], method: str, route: str, **got: str) -> list[str]:
+    row = {**usual, **{name.replace("_", "-"): cell for name, cell in got.items()}}
+    return [rule for rule, is_kept in _rules(method, route, row) if not is_kept]
 
 
 def test_the_rules_notice_a_hole() -> None:
     """Tests that never fail prove nothing."""
-    refused = dict.fromkeys(ACTORS, "403") | {
-        **dict.fromkeys(("anon", "partner", "other-p"), "login"),
+    shut = dict.fromkeys(ACTORS, "403") | {
+        **dict.fromkeys(("anon", *PARTNERS), "login"),
         "admin": "200",
     }
+    people = "console/people/"
+    assert holes(shut, "POST", people) == []
+    assert holes(shut, "POST", people, approver="302") == ["only administrators manage people"]
+    assert holes(shut, "POST", "console/stop/", viewer="302") == ["a viewer changes nothing"]
+    assert holes(shut, "GET", "console/", anon="200") == ["strangers sign in first"]
+    assert holes(shut, "GET", "console/", home_b="200") == ["homeowners stay outside"]
+    assert holes(shut, "GET", "console/", viewer="500") == ["no server error"]
+    mail = "home/mail/<int:dispatch_id>/"
+    assert holes(shut, "GET", mail, home_b="200", admin="403") == ["another home does not exist"]
 
-    def holes(method: str, route: str, **got: str) -> list[str]:
-        row = {**refused, **{name.replace("_", "-"): cell for name, cell in got.items()}}
-        return [rule for rule, is_kept in _rules(method, route, row) if not is_kept]
 
-    assert holes("POST", "console/people/") == []
-    assert holes("POST", "console/people/", approver="302") == ["only administrators manage people"]
-    assert holes("POST", "console/stop/", viewer="302") == ["a viewer changes nothing"]
-    assert holes("GET", "console/", anon="200") == ["strangers sign in first"]
-    assert holes("GET", "console/", home_b="200") == ["homeowners stay outside"]
-    assert holes("GET", "console/", viewer="500") == ["no server error"]
-    assert holes("GET", "home/mail/<int:dispatch_id>/", home_b="200", admin="403") == [
-        "another home does not exist"
+def test_the_rules_notice_a_hole_of_the_api() -> None:
+    shut = dict.fromkeys(ACTORS, "401") | dict.fromkeys(PARTNERS, "404") | {"reader": "403"}
+    at = "api/v1/webhooks/<slug:hook_id>/"
+    assert holes(shut, "DELETE", at) == []
+    assert holes(shut, "DELETE", at, admin="200") == ["a session opens no API"]
+    assert holes(shut, "DELETE", at, other_p="204") == ["what was not granted does not exist"]
+    assert holes(shut, "DELETE", at, practice="204") == ["a practice client opens nothing real"]
+    assert holes(shut, "DELETE", at, reader="204") == [
+        "who may only read changes nothing",
+        "webhooks take their own scope",
     ]
 
 
