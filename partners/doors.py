@@ -9,8 +9,9 @@ from collections.abc import Callable
 
 from allauth.core.internal import httpkit
 from allauth.idp.oidc import views as provider
-from allauth.idp.oidc.models import Client
+from allauth.idp.oidc.models import Client, Token
 from django.core.exceptions import ValidationError
+from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
@@ -32,7 +33,7 @@ def token(request: HttpRequest) -> HttpResponseBase:
 @csrf_exempt
 @require_POST
 def revoke(request: HttpRequest) -> HttpResponseBase:
-    return _limited(request, provider.revoke)
+    return _limited(request, _revoke)
 
 
 def shut(request: HttpRequest) -> HttpResponse:
@@ -45,6 +46,18 @@ def _token(request: HttpRequest) -> HttpResponseBase:
         answer: HttpResponseBase = provider.token(request)
     except ValidationError:
         return JsonResponse({"error": "invalid_target"}, status=400)
+    return answer
+
+
+def _revoke(request: HttpRequest) -> HttpResponseBase:
+    """The provider ends anybody's token for whoever shows it; it must be the asker's own (RFC 7009,
+    2.1). The answer is that to a token nobody has: it tells nothing."""
+    with transaction.atomic():
+        shown = [Token.objects.by_value(value) for value in request.POST.getlist("token")]
+        mine = {_client_id(request)}
+        owners = {owner for found in shown for owner in found.values_list("client_id", flat=True)}
+        answer: HttpResponseBase = provider.revoke(request)
+        transaction.set_rollback(bool(owners - mine))
     return answer
 
 

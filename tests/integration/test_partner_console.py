@@ -3,6 +3,7 @@
 import base64
 import re
 import secrets
+import uuid
 from datetime import timedelta
 from io import StringIO
 
@@ -18,12 +19,14 @@ from enrollments import tokens
 from enrollments.models import PartnerGrant
 from partners import posting
 from partners.models import PartnerClient, Post, Webhook
-from partners.operations import clients, hooks
+from partners.operations import clients, hooks, posts
 from partners.queries import desk
+from partners.states import Happened
 from people.models import ActivityEntry
 from people.operations import Actor
 from people.states import Role
 from tests import cast
+from tests.partner_hooks import hook
 
 pytestmark = pytest.mark.django_db
 TOKEN = "/identity/o/api/token"
@@ -173,6 +176,47 @@ def test_a_webhook_is_added_tested_paused_and_read_about(olga, receiver):
     act("remove")
     assert Webhook.objects.count() == Post.objects.count() == 0
     assert olga.get(address).status_code == 404
+
+
+def test_the_log_is_read_page_by_page(olga, receiver):
+    made = make()
+    _, new = hook(made.client_id, f"http://{receiver.host}/in")
+    real_now = timezone.now()
+    rows = [
+        posts.compose(Webhook.objects.get(), Happened.TEST, place, {}, real_now)
+        for place in range(-120, 0)  # all at the same moment
+    ]
+    Post.objects.bulk_create(rows)
+    address = reverse("console_webhook", args=[made.client_id, new.webhook_id])
+    onward, seen, sizes = address, [], []
+    while onward:
+        page = olga.get(onward)
+        seen += [row.post.pk for row in page.context["log"]]
+        sizes.append(len(page.context["log"]))
+        found = re.search(r'rel="next" href="([^"]+)"', page.content.decode())
+        onward = found.group(1) if found else ""
+        assert ("Latest" in page.content.decode()) == (len(sizes) > 1)
+    assert sizes == [50, 50, 20]
+    assert sorted(seen) == sorted(row.pk for row in rows)
+    for gone in ("?before=nonsense", f"?before={uuid.UUID(int=0)}"):
+        assert len(olga.get(address + gone).context["log"]) == 50
+
+
+def test_a_message_that_waits_can_be_tried_now(olga, receiver):
+    made = make()
+    ours, _ = hook(made.client_id, f"http://{receiver.host}/in")
+    receiver.answer = b"HTTP/1.1 500 No\r\nContent-Length: 0\r\n\r\n"
+    olga.post(reverse("webhook_act", args=[made.client_id, ours.pk, "test"]))
+    assert (posting.post_due(), posting.post_due()) == (1, 0)
+    address = reverse("console_webhook", args=[made.client_id, ours.pk])
+    assert "Try now" in olga.get(address).content.decode()
+    replay = reverse("webhook_replay", args=[made.client_id, ours.pk, Post.objects.get().pk])
+    assert "posted again now" in olga.post(replay, follow=True).content.decode()
+    assert "about to be posted" in olga.post(replay, follow=True).content.decode()
+    assert "Try now" not in olga.get(address).content.decode()
+    assert (posting.post_due(), posting.post_due()) == (1, 0)
+    olga.post(reverse("webhook_act", args=[made.client_id, ours.pk, "pause"]))
+    assert "once the webhook is resumed" in olga.post(replay, follow=True).content.decode()
 
 
 @pytest.mark.parametrize(

@@ -2,18 +2,14 @@
 
 import base64
 from datetime import timedelta
-from io import StringIO
 
 import pytest
 from allauth.idp.oidc.models import Client, Token
-from django.core.management import CommandError, call_command
 from django.test import Client as Browser
 from django.utils import timezone
 
-from enrollments.models import PartnerGrant
 from partners.operations import clients
 from partners.who import EVENTS, READ
-from people.models import ActivityEntry
 from people.operations import Actor
 from tests import cast
 
@@ -137,6 +133,35 @@ def test_a_token_ends(made):
     assert programs(token).status_code == 401
 
 
+def test_only_its_own_client_ends_a_token(made):
+    """RFC 7009: who asks is checked first; a token that is nobody's is no secret to be told."""
+    token = ask(made).json()["access_token"]
+    other = clients.create(
+        name="Other", slugs=[], read_only=False, actor=SHELL, now=cast.MORNING,
+        real_now=timezone.now(),
+    )  # fmt: skip
+
+    def revoke(value, who, secret=None):
+        form = {"token": value} | ({} if who is None else {"client_id": who.client_id})
+        form |= {} if who is None else {"client_secret": secret or who.secret}
+        return Browser().post("/identity/o/api/revoke", form)
+
+    assert revoke(token, None).status_code == 401
+    assert revoke(token, made, "wrong").status_code == 401
+    assert revoke("nonsense", made).status_code == 200
+    assert revoke(token, other).status_code == 200
+    assert revoke([token, "nonsense"], other).status_code in (200, 400)
+    assert revoke(["nonsense", token], other).status_code in (200, 400)
+    theirs = {"client_id": other.client_id, "client_secret": other.secret}
+    in_address = Browser().post(f"/identity/o/api/revoke?token={token}", theirs)
+    assert in_address.status_code == 400
+    assert programs(token).status_code == 200
+    assert Token.objects.count() == 1
+    assert revoke(token, made).status_code == 200
+    assert programs(token).status_code == 401
+    assert revoke(token, made).status_code == 200  # once more changes nothing
+
+
 @pytest.mark.parametrize("what", ["person", "grant", "public", "deleted", "address"])
 def test_a_token_that_is_not_a_partners_opens_nothing(made, what):
     token = ask(made).json()["access_token"]
@@ -180,66 +205,6 @@ def test_discovery_offers_what_partners_can_use():
         "id_token_signing_alg_values_supported": ["RS256"],
         "subject_types_supported": ["public"],
     }
-
-
-def command(*words):
-    out, err = StringIO(), StringIO()
-    call_command("partner_client", *words, stdout=out, stderr=err)
-    return [line.split()[-1] for line in out.getvalue().splitlines()]
-
-
-def test_command_makes_rotates_and_grants():
-    cast.program()
-    cast.program("Winter Peak")
-    client_id, secret = command("create", "Leap", "--program", "summer-peak")
-    first = clients.Credentials(client_id, secret)
-    token = ask(first).json()["access_token"]
-    assert [one["slug"] for one in programs(token).json()["items"]] == ["summer-peak"]
-
-    command("grant", client_id, "--program", "winter-peak", "--program", "summer-peak")
-    slugs = [one["slug"] for one in programs(token).json()["items"]]
-    assert slugs == ["summer-peak", "winter-peak"]
-
-    _, middle = command("rotate", client_id)
-    assert middle != secret
-    assert ask(first).status_code == 200  # for three more days
-    with pytest.raises(CommandError, match="the one before still goes on"):
-        command("rotate", client_id)
-    assert ask(first).status_code == 200
-    _, new = command("rotate", client_id, "--at-once")
-    assert new != middle
-    assert ask(first).status_code == 401
-    assert ask(clients.Credentials(client_id, middle)).status_code == 401
-    assert ask(clients.Credentials(client_id, new)).status_code == 200
-    assert programs(token).status_code == 200  # work that runs is not torn down
-
-    command("rotate", client_id, "--end-tokens")
-    assert programs(token).status_code == 401
-    entries = list(ActivityEntry.objects.order_by("id"))
-    assert [entry.verb for entry in entries] == [
-        "partner-create",
-        "partner-grant",
-        "partner-grant",
-        "partner-rotate",
-        "partner-rotate",
-        "partner-rotate",
-    ]
-    assert {entry.subject for entry in entries} == {f"client:{client_id}"}
-    assert secret not in str([entry.detail for entry in entries])
-
-
-def test_command_says_no_and_makes_nothing():
-    with pytest.raises(CommandError, match="There is no program nowhere"):
-        command("create", "Leap", "--program", "nowhere")
-    with pytest.raises(CommandError, match="There is no client nobody"):
-        command("rotate", "nobody")
-    assert Client.objects.count() == PartnerGrant.objects.count() == 0
-
-
-def test_read_only_client_gets_no_other_scope():
-    cast.program()
-    client_id, secret = command("create", "Meter", "--program", "summer-peak", "--read-only")
-    assert ask(clients.Credentials(client_id, secret)).json()["error"] == "invalid_scope"
 
 
 def test_a_malformed_resource_is_the_callers_mistake(client: Browser) -> None:
