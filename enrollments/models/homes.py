@@ -287,6 +287,7 @@ class Enrollment(models.Model):
         ]
         indexes = [
             models.Index(fields=["program", "system"], name="enrollments_by_program"),
+            models.Index(fields=["state"], name="enrollments_by_state"),
             models.Index(
                 fields=["id"],
                 condition=Q(paused_from__isnull=False),
