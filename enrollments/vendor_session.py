@@ -37,6 +37,8 @@ REFRESHERS = 8
 REFRESH_S = 10.0
 REDEEM_S = 5.0
 GIVE_BACK_S = 4.0
+# For all that are ended by one press.
+GIVE_BACK_MANY_S = 10.0
 # New tokens whose saving failed: so many more tries, so long apart.
 RESCUES, RESCUE_PAUSE_S = 20, 0.5
 
@@ -294,6 +296,24 @@ def erase(*, user: User, actor: Actor, now: datetime, last_words: LastWords | No
     the permissions too, as far as it can be reached, as in ``leave``. Raises Refused."""
     for forgotten in operations.erase(user=user, actor=actor, now=now):
         _give_back_forgotten(forgotten, last_words)
+
+
+def decide(
+    *,
+    act: str,
+    choices: Sequence[operations.Choice],
+    reason: str,
+    actor: Actor,
+    now: datetime,
+) -> operations.Decided:
+    """``operations.decide``; permissions that ended with it are given back to Carrier for some
+    seconds: somebody waits for the page. Here their tokens are destroyed all the same."""
+    decided = operations.decide(act=act, choices=choices, reason=reason, actor=actor, now=now)
+    until = time.monotonic() + GIVE_BACK_MANY_S
+    for forgotten in decided.forgotten:
+        if time.monotonic() < until:
+            _give_back_forgotten(forgotten, None)
+    return decided
 
 
 def _give_back_forgotten(forgotten: operations.Forgotten, last_words: LastWords | None) -> None:

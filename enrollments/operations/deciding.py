@@ -8,12 +8,16 @@ from datetime import datetime
 from django.db import transaction
 
 from base.refusal import Refused
-from enrollments.models import Application, Customer
+from enrollments import queries
+from enrollments.models import Application, Customer, Enrollment
 from enrollments.operations.applications import follow_carrier, move
 from enrollments.operations.notices import tell
-from enrollments.operations.turns import take_turns
+from enrollments.operations.permission import Forgotten, forget_tokens
+from enrollments.operations.turns import take_turns, unless_busy
 from enrollments.queries.applications import is_taken, seen
 from enrollments.states import (
+    LIVE_APPLICATIONS,
+    LIVE_ENROLLMENTS,
     OF_ACCOUNT,
     OPEN_APPLICATIONS,
     Acts,
@@ -39,10 +43,12 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Decided:
-    """How many were decided, and why the others were not: one sentence each."""
+    """How many were decided, and why the others were not: one sentence each. ``forgotten``: the
+    permissions at Carrier that ended with it."""
 
     done: int
     refused: tuple[str, ...]
+    forgotten: tuple[Forgotten, ...] = ()
 
 
 def decide(
@@ -60,14 +66,16 @@ def decide(
         raise Refused("Write what the homeowner is to know, in a sentence.", field="reason")
     if len(reason) > LONGEST_REASON:
         raise Refused(f"Keep it below {LONGEST_REASON} characters.", field="reason")
-    done, refused = 0, []
+    done = 0
+    refused: list[str] = []
+    forgotten: list[Forgotten] = []
     for choice in choices:
         try:
-            _ACTS[act](choice, reason, actor, now)
+            forgotten += _ACTS[act](choice, reason, actor, now)
             done += 1
         except Refused as no:
             refused.append(str(no))
-    return Decided(done, tuple(refused))
+    return Decided(done, tuple(refused), tuple(forgotten))
 
 
 def _held(choice: Choice, doing: str = "") -> Application:
@@ -89,7 +97,7 @@ def _held(choice: Choice, doing: str = "") -> Application:
 
 
 @transaction.atomic
-def _approve(choice: Choice, reason: str, actor: Actor, now: datetime) -> None:
+def _approve(choice: Choice, reason: str, actor: Actor, now: datetime) -> list[Forgotten]:
     application = _held(choice, "approve")
     who = application.user.email
     if choice.customer_id is None:
@@ -112,11 +120,13 @@ def _approve(choice: Choice, reason: str, actor: Actor, now: datetime) -> None:
     subject = f"application:{application.pk}"
     tell(user=application.user, kind=NoticeKind.APPROVED, subject=subject, now=now)
     follow_carrier(user=application.user, actor=actor, now=now)
+    return []
 
 
-@transaction.atomic
-def _reject(choice: Choice, reason: str, actor: Actor, now: datetime) -> None:
-    """Whoever must act now; who has joined already is not turned down but leaves (``withdraw``)."""
+@unless_busy()
+def _reject(choice: Choice, reason: str, actor: Actor, now: datetime) -> list[Forgotten]:
+    """Whoever must act now; who has joined already is not turned down but leaves (``withdraw``).
+    What nobody needs any more is not kept: a permission that was given for this alone ends."""
     application = _held(choice)
     move(
         application,
@@ -129,10 +139,20 @@ def _reject(choice: Choice, reason: str, actor: Actor, now: datetime) -> None:
     )
     subject = f"application:{application.pk}"
     tell(user=application.user, kind=NoticeKind.REJECTED, subject=subject, now=now)
+    return _forget_what_nobody_needs(application.user, actor, now)
+
+
+def _forget_what_nobody_needs(user: User, actor: Actor, now: datetime) -> list[Forgotten]:
+    still_in = Enrollment.objects.filter(user=user, state__in=LIVE_ENROLLMENTS).exists()
+    if still_in or Application.objects.filter(user=user, state__in=LIVE_APPLICATIONS).exists():
+        return []
+    mine = queries.grants_of(user).order_by("id").values_list("id", flat=True)
+    ended = [forget_tokens(grant_id=grant_id, actor=actor, now=now) for grant_id in mine]
+    return [one for one in ended if one is not None]
 
 
 @transaction.atomic
-def _ask(choice: Choice, reason: str, actor: Actor, now: datetime) -> None:
+def _ask(choice: Choice, reason: str, actor: Actor, now: datetime) -> list[Forgotten]:
     """Back to the homeowner, who can correct the number."""
     application = _held(choice, "ask about")
     move(
@@ -147,9 +167,10 @@ def _ask(choice: Choice, reason: str, actor: Actor, now: datetime) -> None:
     # It may be asked more than once.
     subject = f"application:{application.pk}:{int(now.timestamp())}"
     tell(user=application.user, kind=NoticeKind.ACTION_NEEDED, subject=subject, now=now)
+    return []
 
 
-_ACTS: dict[str, Callable[[Choice, str, Actor, datetime], None]] = {
+_ACTS: dict[str, Callable[[Choice, str, Actor, datetime], list[Forgotten]]] = {
     "approve": _approve,
     "reject": _reject,
     "ask": _ask,

@@ -14,7 +14,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from base import clock
 from base.refusal import Refused
 from base.typed import number
-from enrollments import operations
+from enrollments import vendor_session
 from enrollments.forms import DecisionForm
 from enrollments.queries import applications as query
 from enrollments.queries import funnel
@@ -90,7 +90,7 @@ def _decide(request: HttpRequest) -> HttpResponse:
         return _page(request, form=form, status=422)
     act = form.cleaned_data["act"]
     try:
-        decided = operations.decide(
+        decided = vendor_session.decide(
             act=act,
             choices=form.choices(),
             reason=form.cleaned_data["reason"],

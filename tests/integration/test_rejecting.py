@@ -9,8 +9,15 @@ from django.utils import timezone
 
 from base import clock
 from base.refusal import Refused
-from enrollments import operations, queries
-from enrollments.models import Application, Enrollment, Notice, Program, Question
+from enrollments import operations, queries, vendor_session
+from enrollments.models import (
+    Application,
+    CarrierGrant,
+    Enrollment,
+    Notice,
+    Program,
+    Question,
+)
 from people.models import ActivityEntry, User
 from people.operations import Actor
 from people.states import Role
@@ -148,6 +155,49 @@ def test_many_are_rejected_at_once_and_who_has_joined_is_left_alone(
     row = service.get(QUEUE + "?state=ACTIVE").content.decode()
     assert f'id="application-{shown[1].pk}"' not in row
     assert "/console/systems/?q=home-1%40home.example" in row, "the way to pause it or to leave"
+
+
+@pytest.fixture
+def given_back(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Tokens Carrier was asked to forget."""
+    asked: list[str] = []
+    monkeypatch.setattr(vendor_session, "give_back", asked.append)
+    return asked
+
+
+def test_a_permission_given_for_this_alone_ends_with_it(
+    summer: Program, service: Client, given_back: list[str]
+) -> None:
+    user = on_the_way(summer)
+    cast.system(cast.grant(user))
+    decide(service, "reject", mine(user), reason=REASON)
+    grant = CarrierGrant.objects.get()
+    assert (grant.state, grant.access_sealed, grant.refresh_sealed) == ("REVOKED", None, None)
+    assert given_back == ["refresh-token"]
+    browser = signed_in(user)
+    page = text(browser.get("/join/summer-peak/"))
+    assert "Nothing is sent to your home, and we hold no permission at Carrier for you." in page
+    browser.post("/join/summer-peak/again/")
+    assert queries.journey(user, summer).step == "connect"
+
+
+@pytest.mark.parametrize("other", ["joined", "on the way"])
+def test_a_permission_another_program_needs_stays(
+    summer: Program, service: Client, given_back: list[str], other: str
+) -> None:
+    user = on_the_way(summer)
+    system = cast.system(cast.grant(user))
+    winter = cast.program("Winter Peak")
+    operations.agree(user=user, program=winter, version=1, actor=HANNA, now=MORNING)
+    if other == "joined":
+        operations.enroll(
+            user=user, program=winter, system_ids=[system.pk], actor=HANNA, now=MORNING
+        )
+    one = Application.objects.get(user=user, program=summer)
+    decide(service, "reject", one, reason=REASON)
+    assert state(one)[0] == "REJECTED"
+    assert CarrierGrant.objects.get().state == "ACTIVE"
+    assert given_back == []
 
 
 @pytest.mark.django_db(transaction=True)
