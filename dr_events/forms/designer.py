@@ -124,7 +124,7 @@ class EventForm(forms.Form):
         required=False,
         min_value=0,
         max_value=50,
-        help_text="Of what is left, so many, drawn by lot, get no event, for comparison.",
+        help_text="Drawn by lot from the homes that are left; they get no event, for comparison.",
     )
 
     def __init__(self, *args: Any, programs: Sequence[Program], **kwargs: Any) -> None:

@@ -83,7 +83,8 @@ def _revise(request: HttpRequest, form: EventForm, program: Program, event: Even
         return designer_page(request, form, preview=None, draft=event)
     except Refused as refused:
         form.refuse([refused])
-        return designer_page(request, form, preview=None, draft=event)
+        stale = refused.code == "stale"
+        return designer_page(request, form, preview=None, draft=event, stale=stale)
     if request.POST.get("act") != "submit":
         messages.success(request, "The draft is changed. Nothing is sent until it is submitted.")
         return redirect("event", event.pk)
@@ -289,7 +290,9 @@ def designer_page(
     preview: Shown | None,
     kept: int = 0,
     draft: Event | None = None,
+    stale: bool = False,
 ) -> HttpResponse:
-    context = _context(form, preview, kept, draft)
+    """``stale``: somebody else changed the draft; saved again, this form takes its place."""
+    context = _context(form, preview, kept, draft) | {"stale": stale}
     context["templates"] = [] if draft else templates.kept()
     return render(request, "events/new.html", context)

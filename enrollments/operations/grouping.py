@@ -73,15 +73,17 @@ def change_group(
     try:
         with transaction.atomic():
             before = Group.objects.select_for_update().get(id=group_id)
-            if before.version != seen:
-                raise Refused(
-                    "Somebody changed this group meanwhile; nothing was saved.", code="stale"
-                )
             changes = {
                 key: [_plain(getattr(before, key)), _plain(value)]
                 for key, value in values.items()
                 if getattr(before, key) != value
             }
+            if not changes:  # the button was pressed twice
+                return
+            if before.version != seen:
+                raise Refused(
+                    "Somebody changed this group meanwhile; nothing was saved.", code="stale"
+                )
             Group.objects.filter(id=group_id).update(version=seen + 1, **values)
             record(
                 actor=actor,

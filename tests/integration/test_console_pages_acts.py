@@ -80,6 +80,7 @@ def test_the_second_of_two_who_change_a_draft_is_told(desk: Client, program: Pro
         text = desk.post(address, late).content.decode()
         assert "Somebody changed this draft meanwhile; nothing was saved." in text
         assert 'value="Second"' in text
+        assert 'name="seen" value="2"' in text, "saved again, it takes its place"
     event.refresh_from_db()
     assert (event.name, event.state) == ("First", EventState.DRAFT)
 

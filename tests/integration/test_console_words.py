@@ -55,7 +55,7 @@ def test_with_a_control_group_the_designer_says_about(desk: Client, program: Pro
     assert '<span class="figure-value">3</span>' in plain
     drawn = desk.post(address, typed(program, control_percent="20")).content.decode()
     assert '<span class="figure-value">about ' in drawn
-    assert "its size is about 20 %" in drawn
+    assert "about 20 % get nothing, for comparison" in drawn
 
 
 def test_each_reason_not_to_ask_carrier_is_said_once(desk: Client, program: Program) -> None:

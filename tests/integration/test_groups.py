@@ -237,6 +237,7 @@ def test_a_stale_form_changes_nothing(summer: Program) -> None:
     homes.change_group(seen=1, name="North", rule={"postal_codes": ["62701"]}, **values)
     with pytest.raises(Refused, match="meanwhile; nothing was saved"):
         homes.change_group(seen=1, name="South", rule={}, **values)
+    homes.change_group(seen=1, name="North", rule={"postal_codes": ["62701"]}, **values)
     north.refresh_from_db()
     assert (north.name, north.postal_codes, north.version) == ("North", ["62701"], 2)
 
