@@ -97,6 +97,7 @@ def test_a_home_is_told_says_no_from_its_mail_and_hears_the_end(
     sign_in(operator, stack)
     operator.go(board)
     operator.press(operator.page.locator("summary", has_text="Cancel the event"))
+    operator.page.get_by_label("to confirm").fill("Told by mail")
     operator.press(operator.button("Cancel the event"))
     operator.sees("Homes that were spared")
     about = f"called off, {start:%a %b %-d, %-I:%M %p}"

@@ -267,7 +267,7 @@ def test_a_season_has_a_rule_and_credits(stack: Stack, desktop: Arrive) -> None:
     who.page.get_by_label("For each event").fill("1.50")
     who.press(who.button("Save the rule"))
     who.sees("The rule is saved")
-    who.sees("$20.00 for a season with at least 65 % of the events")
+    who.sees("$20 for taking part in at least 65 % of the events of a season")
     everywhere(who, "season")
     with who.page.expect_download() as download:
         who.press(who.link("Download CSV"))
@@ -306,6 +306,7 @@ def test_a_draft_is_changed_and_a_lost_connection_is_said(stack: Stack, desktop:
     expect(lost).to_be_hidden()
     who.troubles.clear()
     who.press(who.page.locator("summary", has_text="Cancel the event"))
+    who.page.get_by_label("to confirm").fill("Second thought")
     who.press(who.button("Cancel the event"))
     who.sees("Homes that were spared")
 
