@@ -31,6 +31,12 @@
   document.addEventListener("DOMContentLoaded", function () {
     var main = document.getElementById("content");
     if (main) main.insertBefore(note, main.firstChild);
+    // A report on paper has its tables, too.
+    window.addEventListener("beforeprint", function () {
+      document.querySelectorAll("details.fold").forEach(function (one) {
+        if (!one.querySelector("form")) one.open = true;
+      });
+    });
     var print = document.querySelector("[data-print]");
     if (!print) return;
     print.hidden = false;

@@ -172,17 +172,20 @@ def line_chart(
     width: int = 880,
     height: int = 280,
     span: tuple[datetime, datetime] | None = None,
+    is_share: bool = False,
 ) -> Chart | None:
     """Points are (moment, low, middle, high). None when fewer than two can be drawn. ``span``: the
-    time that is shown at least; without it the event's."""
+    time that is shown at least; without it the event's. ``is_share``: percent, drawn from 0."""
     known = [(at, low, mid, high) for at, low, mid, high in points if mid is not None]
     if len(known) < 2:
         return None
     begins, ends = span or (event.starts_at, event.ends_at)
     first, last = min(known[0][0], begins), max(known[-1][0], ends)
     values = [value for _, *row in known for value in row if value is not None]
+    values += [0.0] if is_share else []
     step = next(step for step in (1, 2, 5, 10, 20, 50) if (max(values) - min(values)) / step <= 5)
     floor, roof = min(values) // step * step, (max(values) // step + 1) * step
+    roof = min(roof, 100) if is_share else roof
     right, bottom = width - _RIGHT, height - _BOTTOM
 
     def x(at: datetime) -> float:
@@ -224,7 +227,7 @@ def load_chart(
     loads = [
         (point.at, None, None if point.load is None else 100 * point.load, None) for point in points
     ]
-    return line_chart(loads, event, zone, height=height, span=span)
+    return line_chart(loads, event, zone, height=height, span=span, is_share=True)
 
 
 def running_chart(
@@ -237,7 +240,7 @@ def running_chart(
 ) -> Chart | None:
     """In how many of a hundred readings the equipment ran, of the homes that say."""
     shares = [(one.at, None, one.running_percent, None) for one in points]
-    return line_chart(shares, event, zone, height=height, span=span)
+    return line_chart(shares, event, zone, height=height, span=span, is_share=True)
 
 
 def _ticks(first: datetime, last: datetime) -> list[datetime]:

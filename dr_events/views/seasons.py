@@ -6,6 +6,7 @@ from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import redirect, render
+from django.views.decorators.http import require_safe
 
 from base import clock
 from base.refusal import Refused
@@ -90,6 +91,7 @@ def _kept(request: HttpRequest, slug: str, form: CreditForm) -> bool:
 
 
 @console_page
+@require_safe
 def season_csv(request: HttpRequest, slug: str) -> StreamingHttpResponse:
     """The events side by side; no home is in it. The activity log knows who took it along."""
     page = _season(request, slug)
