@@ -5,8 +5,8 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from django.http import StreamingHttpResponse
 
-# A spreadsheet would run a cell that begins with one of these.
-_ACTIVE = ("=", "+", "-", "@", "\t", "\r")
+# A spreadsheet would run a cell that begins with one of these; some read the wide ones alike.
+_ACTIVE = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 
 
 class _Echo:

@@ -11,6 +11,7 @@ from django.db.models import Count
 from dr_events.models import Dispatch, Event
 from dr_events.queries import charts, sample
 from dr_events.queries.notices import subject_of
+from dr_events.queries.partner import serials
 from dr_events.states import SENT, Delivery, EventState, Participation, Reason
 from enrollments.models import Notice
 from enrollments.states import NoticeKind, NoticeState
@@ -105,11 +106,10 @@ def homes(event: Event, *, after: int, limit: int) -> list[HomeResult]:
     rows = (
         Dispatch.objects.filter(event=event, system_id__gt=after)
         .order_by("system_id")
-        .values_list(
-            "delivery", "participation", "reason", "opted_out_at", "system_id", "system__serial"
-        )[:limit]
+        .values_list("delivery", "participation", "reason", "opted_out_at", "system_id")[:limit]
     )
-    return [_home(event, *row) for row in rows]
+    names = serials(row[-1] for row in rows)
+    return [_home(event, *row, names[row[-1]]) for row in rows]
 
 
 def _home(

@@ -162,7 +162,7 @@ def test_the_csv_is_defused_and_in_utc(desk: Client, event: Event) -> None:
 def test_every_active_beginning_is_defused() -> None:
     from base.spreadsheet import defused
 
-    for beginning in ("=", "+", "-", "@", "\t", "\r"):
+    for beginning in ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20"):
         assert defused(f"{beginning}1") == f"'{beginning}1"
     assert defused("plain") == "plain"
     assert defused(-1) == -1
