@@ -20,7 +20,8 @@ OPEN = (
 
 def test_a_post_without_a_token_is_refused_wherever_a_session_counts() -> None:
     guard = CsrfViewMiddleware(lambda request: HttpResponse())
-    refused, let_in = set(), set()
+    refused: set[str] = set()
+    let_in: set[str] = set()
     first: dict[str, URLPattern] = {}  # of two with the same address it is the one that answers
     for route, entry in routes():
         first.setdefault(route, entry)
