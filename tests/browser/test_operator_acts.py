@@ -13,7 +13,14 @@ from playwright.sync_api import expect
 from portal.demo import environment
 from tests.browser.conftest import Arrive
 from tests.browser.test_journey import Faults, faults
-from tests.browser.test_operator import DESIGNER, fill_in, schedule, sign_in, until
+from tests.browser.test_operator import (
+    DESIGNER,
+    everywhere,
+    fill_in,
+    schedule,
+    sign_in,
+    until,
+)
 from tests.browser.visitor import Visitor
 from tests.stack import Stack
 
@@ -148,3 +155,27 @@ def test_a_refusal_of_all_is_mended_and_sent_again(
     who.page.get_by_label("to confirm").fill("One was refused")
     who.press(who.button("Cancel the event"))
     who.sees("Homes that were spared: 0.")
+
+
+def test_a_design_is_kept_started_from_and_deleted(stack: Stack, desktop: Arrive) -> None:
+    who, day = desktop(), stack.fresh_day()
+    stack.at(day, 12)
+    sign_in(who, stack)
+    who.go(DESIGNER)
+    fill_in(who, day, "Every hot weekday")
+    who.page.get_by_label("Share of homes (%)").fill("50")
+    expect(who.page.locator("#preview")).to_contain_text("Not in the share drawn by lot")
+    who.press(who.page.get_by_text("Pre-cooling and spreading the ends"))
+    who.sees("Pre-cooling: not possible this way.")
+    who.press(who.button("Save as a template"))
+    who.sees("Kept as the template Every hot weekday. No event was planned.")
+    who.sees("Homes' own time zones are not known to us")
+    everywhere(who, "designer-template")
+    who.go(DESIGNER)
+    who.press(who.page.get_by_text("Start from a template"))
+    who.press(who.link("Every hot weekday"))
+    expect(who.page.get_by_label("Name")).to_have_value("Every hot weekday")
+    expect(who.page.get_by_label("Share of homes (%)")).to_have_value("50")
+    who.press(who.button("Delete Every hot weekday"))
+    who.sees("The template Every hot weekday is deleted.")
+    expect(who.page.get_by_text("Start from a template")).to_have_count(0)
