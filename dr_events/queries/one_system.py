@@ -186,9 +186,10 @@ def system_page(system_id: int) -> SystemPage | None:
 
 def _memberships(rows: Iterable[Enrollment]) -> tuple[Membership, ...]:
     asked = open_replacements([row.pk for row in rows])
-    resting = set(
-        paused_by_answers().filter(id__in=[row.pk for row in rows]).values_list("id", flat=True)
-    )
+    paused = [row.pk for row in rows if row.state == EnrollmentState.PAUSED]
+    resting: set[int] = set()
+    if paused:
+        resting = set(paused_by_answers().filter(id__in=paused).values_list("id", flat=True))
     return tuple(
         Membership(
             row.pk,

@@ -3,10 +3,6 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
-
-import orjson
-from django.db import connection
 
 from base.drawing import Drawing, drawing
 from dr_events.queries.pages import EventPage
@@ -50,33 +46,17 @@ class EventLine:
         return self.page.event.state == EventState.COMPLETED
 
 
-_KEPT = """
-SELECT event_id, counts->'timing', counts->'warmth' FROM dr_events_tally
-WHERE event_id = ANY (%(events)s) AND is_final
-"""
-
-
 def lines(pages: Sequence[EventPage]) -> list[EventLine]:
     """The same events in the same order, with what was kept of them."""
-    with connection.cursor() as cursor:
-        cursor.execute(_KEPT, {"events": [page.event.pk for page in pages]})
-        kept = {event_id: (timing, warmth) for event_id, timing, warmth in cursor.fetchall()}
-    return [_line(page, *kept.get(page.event.pk, (None, None))) for page in pages]
+    return [_line(page) for page in pages]
 
 
-def _line(page: EventPage, timing: str | None, warmth: str | None) -> EventLine:
-    told: dict[str, Any] = orjson.loads(timing) if timing else {}
-    warm: dict[str, Any] = orjson.loads(warmth) if warmth else {}
-    p50, p99 = told.get("told_s") or (None, None)
-    since = "release" if told.get("at_once") else "first request"
-    return EventLine(
-        page,
-        p50,
-        p99,
-        since if p50 is not None else "",
-        warm.get("change_f"),
-        warm.get("homes", 0),
-    )
+def _line(page: EventPage) -> EventLine:
+    kept = page.tally.kept
+    if kept is None or page.tally.open:
+        return EventLine(page)
+    since = "" if kept.p50_s is None else "release" if kept.at_once else "first request"
+    return EventLine(page, kept.p50_s, kept.p99_s, since, kept.change_f, kept.change_homes)
 
 
 # --- drawings -----------------------------------------------------------------------------------

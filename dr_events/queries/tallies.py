@@ -2,13 +2,14 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 import orjson
 from django.db import connection
 
+from dr_events.queries.kept import Kept, kept_of
 from dr_events.states import (
     FAILURES,
     OPEN,
@@ -45,6 +46,8 @@ class Tally:
     # Real time of the first request and of the last acceptance.
     first_sent_at: datetime | None = None
     last_accepted_at: datetime | None = None
+    # Where these figures were kept, not counted.
+    kept: Kept | None = field(default=None, compare=False)
 
     def _sum(self, states: Iterable[Delivery]) -> int:
         return sum(self.delivery.get(state, 0) for state in states)
@@ -205,8 +208,9 @@ def count(event_ids: Sequence[int]) -> dict[int, Tally]:
 
 def restored(counts: str | bytes) -> Tally:
     """The tally of an event as operations.keep_tally counted it."""
-    groups = orjson.loads(counts)["groups"]
-    return of((*group, _moment(sent), _moment(told)) for *group, sent, told in groups)
+    values = orjson.loads(counts)
+    groups = ((*group, _moment(sent), _moment(told)) for *group, sent, told in values["groups"])
+    return replace(of(groups), kept=kept_of(values))
 
 
 def _moment(text: str | None) -> datetime | None:

@@ -1,0 +1,25 @@
+"""What is counted of an event once it is closed (operations.counting), beside its tally."""
+
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What is counted of a closed event only. ``p50_s`` and ``p99_s``: real seconds until Carrier
+    had accepted, from the release or (not ``at_once``) from the first request. ``change_f``: how
+    much warmer ``change_homes`` homes that took part became, on average."""
+
+    p50_s: float | None
+    p99_s: float | None
+    at_once: bool
+    change_f: float | None
+    change_homes: int
+
+
+def kept_of(counts: dict[str, Any]) -> Kept:
+    """As operations.counting wrote it; older ones know of no change."""
+    timing, warmth = counts["timing"], counts.get("warmth") or {}
+    p50, p99 = timing["told_s"] or (None, None)
+    at_once = bool(timing["at_once"])
+    return Kept(p50, p99, at_once, warmth.get("change_f"), warmth.get("homes", 0))
