@@ -1,6 +1,7 @@
 """A homeowner wants to be forgotten: everything that names the person or the home goes."""
 
 from datetime import datetime
+from urllib.parse import quote
 
 from django.db.models import CharField, F, Value
 from django.db.models.functions import Concat
@@ -8,6 +9,7 @@ from django.db.models.functions import Concat
 from enrollments.models import (
     Answer,
     Application,
+    BulkAct,
     CalendarFeed,
     CarrierGrant,
     Consent,
@@ -27,6 +29,7 @@ from enrollments.states import (
     LIVE_ENROLLMENTS,
     OPEN_APPLICATIONS,
     ApplicationState,
+    BulkState,
     GrantState,
     NoticeKind,
     NoticeState,
@@ -55,6 +58,7 @@ def erase(*, user: User, actor: Actor, now: datetime) -> list[Forgotten]:
     forgotten = _leave_everything(user, actor, now)
     _forget_applications(user, now)
     _forget_mail(user)
+    _forget_searches(user)
     _forget_home(user)
     erase_account(user=user, actor=actor, now=now)
     tell(user=user, kind=NoticeKind.ERASED, subject=f"user:{user.pk}", now=now, to=receipt_to)
@@ -88,6 +92,16 @@ def _forget_mail(user: User) -> None:
     MailStop.objects.filter(user=user).delete()
     CalendarFeed.objects.filter(user=user).delete()
     LinkAttempt.objects.filter(user=user).delete()
+
+
+def _forget_searches(user: User) -> None:
+    """What was done for all that matched may say how this home was looked for. One that is under
+    way keeps its filter: it would match everybody without."""
+    mine = System.objects.filter(grant__user=user).values_list("serial", flat=True)
+    for named in (quote(user.email), *mine):
+        said = BulkAct.objects.pick(filter__icontains=named)
+        said.move(BulkState.PREPARED, BulkState.DROPPED, systems=[], filter="")
+        said.exclude(state=BulkState.RUNNING).update(filter="")
 
 
 def _forget_home(user: User) -> None:

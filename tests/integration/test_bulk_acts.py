@@ -9,7 +9,6 @@ from django.urls import reverse
 from django.utils import timezone
 
 from base import clock
-from base.refusal import Refused
 from dr_events import many
 from dr_events.tasks import act_for_many, due
 from enrollments import operations as homes
@@ -17,7 +16,6 @@ from enrollments.models import BulkAct, CarrierGrant, Enrollment, Membership, Pr
 from enrollments.queries import bulk
 from enrollments.states import BulkState, EnrollmentState
 from people.models import ActivityEntry, User
-from people.operations import Actor
 from people.states import Role
 from tests import cast
 from tests.integration.test_systems_list import ALL_ACTIVE, OLGA, desk, morning, states, summer
@@ -245,58 +243,3 @@ def test_all_go_into_a_group(desk: Client, summer: Program) -> None:
     entry = ActivityEntry.objects.get(verb="add-to-group")
     assert entry.detail["ids"] == list(members)
     assert System.objects.get(name="Dora Loft").pk not in members
-
-
-@pytest.mark.parametrize(
-    ("values", "sentence"),
-    [
-        ({"act": "pause"}, "Say why"),
-        ({"act": "group", "into": "0"}, "Choose a group."),
-        ({"act": "", "why": "x"}, "Choose what to do."),
-        ({"act": "erase", "why": "x"}, "Choose what to do."),
-    ],
-)
-def test_what_is_missing_is_said_and_nothing_is_kept(
-    desk: Client, summer: Program, values: dict[str, str], sentence: str
-) -> None:
-    answer = desk.post(reverse("systems_many"), {"all": "yes", **values}, follow=True)
-    assert f"Nothing was done. {sentence}" in answer.content.decode()
-    assert not BulkAct.objects.exists()
-
-
-def test_nobody_matches(desk: Client, summer: Program) -> None:
-    answer = desk.post(f"{reverse('systems_many')}?q=nobody", PAUSE, follow=True)
-    assert "No system matches." in answer.content.decode()
-    assert not BulkAct.objects.exists()
-
-
-def test_roles_hold_in_the_operations_too(client: Client, summer: Program) -> None:
-    everyone = list(System.objects.values_list("id", flat=True))
-    staff = homes.make_group(program=summer, name="Staff", rule={}, actor=OLGA, now=cast.MORNING)
-    service = Actor.person(cast.operator("cs@utility.example", Role.CUSTOMER_SERVICE))
-    viewer = Actor.person(cast.operator("vera@utility.example", Role.VIEWER))
-    wish: dict[str, Any] = {"wanted": "", "systems": everyone, "now": cast.MORNING, "why": "x"}
-    with pytest.raises(Refused, match="Only an operator may change groups"):
-        homes.prepare_bulk(act="GROUP", group=staff, actor=service, **wish)
-    with pytest.raises(Refused, match="Your role may not act for a home"):
-        homes.prepare_bulk(act="PAUSE", group=None, actor=viewer, **wish)
-    made = homes.prepare_bulk(act="PAUSE", group=None, actor=service, **wish)
-    for act in (homes.confirm_bulk, homes.stop_bulk):
-        with pytest.raises(Refused, match="Your role may not act for a home"):
-            act(bulk_id=made.pk, actor=viewer, now=cast.MORNING)
-    made.refresh_from_db()
-    assert made.state == BulkState.PREPARED
-
-
-def test_the_page_that_asks_gets_news_only(desk: Client, summer: Program) -> None:
-    made = prepare(desk, act="pause", why="Storm repair")
-    start(desk, made)
-    address, htmx = reverse("bulk_act", args=[made.pk]), {"HX-Request": "true"}
-    assert 'hx-trigger="every 2s"' in page(desk, made)
-    assert desk.get(f"{address}?seen=RUNNING-0", headers=htmx).status_code == 204
-    work(made)
-    answer = desk.get(f"{address}?seen=RUNNING-0", headers=htmx)
-    assert answer.status_code == 200
-    assert b"hx-trigger" not in answer.content
-    assert b"<html" not in answer.content
-    assert desk.get(reverse("bulk_act", args=[made.pk + 1])).status_code == 404
