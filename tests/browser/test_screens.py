@@ -38,6 +38,18 @@ def shoot(who: Visitor, name: str) -> None:
     who.page.set_viewport_size({"width": DESKTOP[0], "height": DESKTOP[1]})
 
 
+def printed(who: Visitor, name: str) -> None:
+    """As it comes out on paper of 8.5 inches with half an inch of margin."""
+    who.page.set_viewport_size({"width": 720, "height": 900})
+    who.page.emulate_media(media="print", color_scheme="light")
+    who.measure(name)
+    cut = "nodes => nodes.filter(n => n.scrollWidth > n.clientWidth + 1).map(n => n.ariaLabel)"
+    assert who.page.eval_on_selector_all(".table-scroll, .terms", cut) == [], "cut off on paper"
+    who.picture(name)
+    who.page.emulate_media(media="screen")
+    who.page.set_viewport_size({"width": DESKTOP[0], "height": DESKTOP[1]})
+
+
 def tour(who: Visitor, pages: Iterable[tuple[str, str]]) -> None:
     for name, path in pages:
         who.go(path)
@@ -237,3 +249,4 @@ def test_pages_of_the_console(stack: Stack, desktop: Arrive) -> None:
             who.press(who.page.get_by_role("link", name="Proof, to print"))
             who.reads("Proof of consent")
             shoot(who, "proof")
+            printed(who, "proof-printed")
