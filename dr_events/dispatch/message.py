@@ -60,6 +60,7 @@ def submit(*, event_id: int, actor: Actor, now: datetime, seen: int | None = Non
         raise Refused(f"Carrier's format cannot carry this event: {error}", code="wire") from None
     operations.freeze_message(
         event_id=event_id,
+        seen=event.version,
         message=message.body,
         content_type=message.content_type,
         version=message.version,

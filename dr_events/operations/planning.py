@@ -172,11 +172,7 @@ def submit(*, event_id: int, seen: int, actor: Actor, now: datetime) -> Event:
     for_operators(actor, "plan events")
     event = locked(event_id)
     if event.state == EventState.DRAFT and event.version != seen:
-        raise Refused(
-            "Somebody changed this draft meanwhile; nothing was handed on. Look at it as it is "
-            "now.",
-            code="stale",
-        )
+        raise _changed()
     if event.program.needs_approval:
         check(event.program, event, now=now)
         if not candidates.preview(event).targeted:
@@ -200,6 +196,13 @@ def move(event: Event, old: EventState, new: EventState, **changes: object) -> N
 def _wrong_state(event: Event) -> Refused:
     label = EventState(event.state).label.lower()
     return Refused(f"This event is {label} already; nothing was changed.", code="wrong-state")
+
+
+def _changed() -> Refused:
+    return Refused(
+        "Somebody changed this draft meanwhile; nothing was handed on. Look at it as it is now.",
+        code="stale",
+    )
 
 
 def _empty_target() -> Refused:
@@ -294,10 +297,16 @@ def _freeze_targets(event: Event) -> int:
 
 
 @transaction.atomic
-def freeze_message(*, event_id: int, message: bytes, content_type: str, version: str) -> None:
-    """Keep the bytes every targeted system will get. Refused once the event is scheduled."""
-    kept = Event.objects.filter(
-        id=event_id, state__in=[EventState.DRAFT, EventState.SUBMITTED]
-    ).update(message=message, content_type=content_type, wire_version=version)
+def freeze_message(
+    *, event_id: int, seen: int, message: bytes, content_type: str, version: str
+) -> None:
+    """Keep the bytes every targeted system will get; ``seen`` is the version of the draft they were
+    made from. Raises Refused when it is no draft any more, or another one by now: what somebody
+    else hands on meanwhile must go out with its own message."""
+    draft = Event.objects.filter(id=event_id, state=EventState.DRAFT)
+    kept = draft.filter(version=seen).update(
+        message=message, content_type=content_type, wire_version=version
+    )
     if not kept:
-        raise Refused("This event is no draft any more; nothing was changed.", code="wrong-state")
+        event = locked(event_id)
+        raise _changed() if event.state == EventState.DRAFT else _wrong_state(event)

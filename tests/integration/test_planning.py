@@ -221,3 +221,48 @@ def test_submitting_twice_schedules_once() -> None:
     with pytest.raises(Refused):
         submit(event_id=event.pk, actor=OLGA, now=cast.MORNING)
     assert Dispatch.objects.filter(event=event).count() == 2
+
+
+@pytest.mark.parametrize("needs_approval", [True, False])
+def test_a_slow_submit_puts_no_old_message_into_what_somebody_else_handed_on(
+    monkeypatch: pytest.MonkeyPatch, needs_approval: bool
+) -> None:
+    """Olga's press has made the message; before it is kept, Pete changes the draft and submits."""
+    summer = cast.program(needs_approval=needs_approval)
+    cast.neighborhood(summer, 1)
+    made = operations.draft(
+        program=summer, wish=cast.wish(note="three degrees"), actor=OLGA, now=cast.MORNING
+    )
+    keep = operations.freeze_message
+
+    def pete_is_faster(**message: Any) -> None:
+        monkeypatch.setattr(operations, "freeze_message", keep)
+        wish = cast.wish(note="one degree")
+        operations.revise(
+            event_id=made.pk, seen=1, program=summer, wish=wish, actor=PETE, now=cast.MORNING
+        )
+        submit(event_id=made.pk, actor=PETE, now=cast.MORNING)
+        keep(**message)
+
+    monkeypatch.setattr(operations, "freeze_message", pete_is_faster)
+    with pytest.raises(Refused, match="already; nothing was changed"):
+        submit(event_id=made.pk, actor=OLGA, now=cast.MORNING)
+    made.refresh_from_db()
+    assert made.state == (EventState.SUBMITTED if needs_approval else EventState.SCHEDULED)
+    assert (b"one degree" in made.message, b"three degrees" in made.message) == (True, False)
+
+
+def test_a_message_of_an_earlier_draft_is_not_kept() -> None:
+    summer = cast.program()
+    cast.neighborhood(summer, 1)
+    made = operations.draft(program=summer, wish=cast.wish(), actor=OLGA, now=cast.MORNING)
+    wish = cast.wish(note="one degree")
+    operations.revise(
+        event_id=made.pk, seen=1, program=summer, wish=wish, actor=PETE, now=cast.MORNING
+    )
+    with pytest.raises(Refused, match="nothing was handed on") as refused:
+        operations.freeze_message(
+            event_id=made.pk, seen=1, message=b"old", content_type="text/plain", version="old"
+        )
+    made.refresh_from_db()
+    assert (refused.value.code, made.message, made.version) == ("stale", None, 2)
