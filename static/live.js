@@ -28,6 +28,30 @@
     event.detail.shouldSwap = false;
     location.reload();
   }
+  // A part that is replaced while somebody stands in it by keyboard: they stand on the same link or
+  // button of the new part, not at the top of the page. (htmx does so only for what has an id.)
+  var stood = null;
+  function what(one) {
+    var place = one.getAttribute("href") || (one.form && one.form.getAttribute("action"));
+    return [one.tagName, place, one.getAttribute("href") ? "" : one.textContent.trim()].join("|");
+  }
+  function alike(part, name) {
+    return Array.prototype.filter.call(
+      part.querySelectorAll("a[href], button, summary, [tabindex]"),
+      function (one) { return what(one) === name; }
+    );
+  }
+  function leave(event) {
+    var part = event.detail.target, on = document.activeElement;
+    if (!part || !part.id || on === part || !part.contains(on) || on.id) return;
+    stood = { part: part.id, name: what(on), place: alike(part, what(on)).indexOf(on) };
+  }
+  function stand() {
+    var part = stood && document.getElementById(stood.part);
+    var same = part && alike(part, stood.name)[stood.place];
+    if (same && document.activeElement === document.body) same.focus({ preventScroll: true });
+    stood = null;
+  }
   document.addEventListener("DOMContentLoaded", function () {
     var main = document.getElementById("content");
     if (main) main.insertBefore(note, main.firstChild);
@@ -49,4 +73,6 @@
   document.addEventListener("htmx:responseError", lost);
   document.addEventListener("htmx:afterRequest", back);
   document.addEventListener("htmx:beforeSwap", signedOut);
+  document.addEventListener("htmx:beforeSwap", leave);
+  document.addEventListener("htmx:afterSwap", stand);
 })();

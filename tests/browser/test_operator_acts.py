@@ -179,3 +179,21 @@ def test_a_design_is_kept_started_from_and_deleted(stack: Stack, desktop: Arrive
     who.press(who.button("Delete Every hot weekday"))
     who.sees("The template Every hot weekday is deleted.")
     expect(who.page.get_by_text("Start from a template")).to_have_count(0)
+
+
+def test_whoever_stands_on_a_link_by_keyboard_stands_there_after_the_page_asked_for_itself(
+    stack: Stack, desktop: Arrive
+) -> None:
+    who, day = desktop(), stack.fresh_day()
+    stack.at(day, 12)
+    sign_in(who, stack)
+    schedule(who, day, "Held on to")
+    who.go("/console/")
+    link = who.page.locator("#today-now").get_by_role("link", name="Held on to", exact=True)
+    link.focus()
+    with who.page.expect_response("**/console/now/"):
+        pass
+    who.page.wait_for_function("!document.querySelector('.htmx-request, .htmx-swapping')")
+    expect(link).to_be_focused()
+    who.page.keyboard.press("Enter")
+    who.reads("Held on to")
