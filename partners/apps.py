@@ -24,12 +24,13 @@ class PartnersConfig(AppConfig):
 
 
 def follow_the_tables(*, plan: Any = (), using: str = DEFAULT_DB_ALIAS, **_: Any) -> None:
-    """Tables changed, so the practice world is built anew. ``plan`` is empty when nothing was
-    migrated; going back to before there was a practice world leaves it alone."""
+    """Tables changed, or the practice world is not there: it is built anew. ``plan`` is empty when
+    nothing was migrated; going back to before there was a practice world leaves it alone."""
     from django.db import connections
 
     from partners.operations import world
 
-    known = connections[using].introspection.table_names() if plan else []
+    is_due = plan or not world.is_there()
+    known = connections[using].introspection.table_names() if is_due else []
     if set(world.tables()) <= set(known):
         world.build()

@@ -34,7 +34,10 @@ def partner_news(self: Any, /, **_: Any) -> None:
     real_now = clock.real_now()
     posts.write_posts(real_now=real_now)
     if news.has_practice_clients():
-        _practice(real_now)
+        try:
+            _practice(real_now)
+        except DatabaseError:  # real partners' news must not wait for it
+            log.exception("the practice world cannot be played on")
     answers.forget_old(real_now=real_now)
     quotas.forget_old()
     posts.forget_old(real_now=real_now)

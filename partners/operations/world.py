@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from django.apps import apps
-from django.db import connection, transaction
+from django.db import OperationalError, connection, transaction
 
 SCHEMA = "practice"
 # The floors below, as a whole, and of this one what follows from their rows.
@@ -60,18 +60,29 @@ def practice() -> Iterator[None]:
     """In this block, a transaction of its own, every statement is about the practice world.
 
     The search path belongs to the transaction: however the block ends, and whoever uses the
-    connection next, the real world is back.
+    connection next, the real world is back. Raises OperationalError where there is no practice
+    world, as in a database that was restored without it.
     """
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SELECT current_setting('search_path')")
         before = cursor.fetchone()[0]
         _enter(cursor, f"{SCHEMA}, {before}")
+        cursor.execute("SELECT current_schema()")
+        # A schema that is not there is passed over, and the names would mean the real tables.
+        if cursor.fetchone()[0] != SCHEMA:
+            raise OperationalError("there is no practice world; manage.py migrate builds it")
         yield
         _enter(cursor, before)
 
 
 def _enter(cursor: Any, path: str) -> None:
     cursor.execute("SELECT set_config('search_path', %s, true)", [path])
+
+
+def is_there() -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT to_regnamespace(%s) IS NOT NULL", [SCHEMA])
+        return bool(cursor.fetchone()[0])
 
 
 def tables() -> list[str]:
