@@ -79,7 +79,11 @@ def problem(error: Exception, context: dict[str, Any]) -> Response:
         return _refused(error)
     if isinstance(error, exceptions.ValidationError):
         errors = [
-            {"field": field, "code": str(detail.code).replace("_", "-"), "detail": str(detail)}
+            {
+                "field": _sayable(field),
+                "code": str(detail.code).replace("_", "-"),
+                "detail": _sayable(str(detail)),
+            }
             for field, detail in _flat("", error.detail)
         ]
         return _answer("invalid-request", 400, " ".join(_sentence(one) for one in errors), errors)
@@ -139,6 +143,11 @@ def _api_exception(error: exceptions.APIException) -> Response:
 
 def _sentence(error: dict[str, str]) -> str:
     return f"{error['field']}: {error['detail']}" if error["field"] else error["detail"]
+
+
+def _sayable(text: str) -> str:
+    """JSON can name half of a character (``\\ud800``); repeated in an answer it has no UTF-8."""
+    return text.encode("utf-8", "replace").decode()
 
 
 def _flat(field: str, detail: Any) -> Iterator[tuple[str, Any]]:

@@ -204,6 +204,7 @@ def test_a_wrong_method_is_405_with_allow(leap, method, address, allow):
         ("9" * 5_000, "application/json", 400, "malformed"),
         ("[]", "application/json", 400, "invalid-request"),
         ('{"name": "\\ud800"}', "application/json", 400, "invalid-request"),
+        ('{"\\ud800": 1, "response": "\\udfff"}', "application/json", 400, "invalid-request"),
         ('{"offset_f": 1e999}', "application/json", 400, "invalid-request"),
         ('{"a": "' + "x" * 65_536 + '"}', "application/json", 413, "too-large"),
         ("name=x", "application/x-www-form-urlencoded", 415, "unsupported-media-type"),
