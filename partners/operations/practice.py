@@ -135,12 +135,15 @@ def begin(
         )
     if not owns(actor, client_id):
         raise Refused("A client plays its own practice runs only.", code="role")
+    # One at a time, or all would take the same free hour and find no home left in it.
+    program = Program.objects.select_for_update(of=("self",), no_key=True).get(
+        partners__client_id=client_id
+    )
     if PracticeRun.objects.filter(client_id=client_id, over_at=None).count() >= MOST_AT_ONCE:
         raise Refused(
             f"{MOST_AT_ONCE} runs are under way; wait until one of them is over.",
             code="wrong-state",
         )
-    program = Program.objects.get(partners__client_id=client_id)
     starts_at = _free_hour(program, now)
     wish = operations.Draft(
         name=f"Practice: {scenario}",

@@ -1,10 +1,13 @@
 """Practice clients: scenarios end as promised, through the same addresses as real events."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from threading import Barrier
 from typing import Any
 
 import pytest
+from django.db import connections
 from django.utils import timezone
 
 from base import clock
@@ -125,6 +128,30 @@ def test_runs_do_not_stand_in_each_others_way(leap):
     # When they are over, the first hour is free again.
     run = begin(leap, "all-accept")
     assert leap.get(f"events/{run['event']}/").json()["starts_at"] == "2026-07-14T14:05:00Z"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_runs_that_begin_at_once_get_an_hour_each(leap):
+    runs = 4
+    leap.get("programs/")
+    together = Barrier(runs)
+
+    def call(_):
+        try:
+            together.wait(20)
+            answer = leap.post("practice/runs/", {"scenario": "all-accept", "seconds": 60})
+            return answer.status_code, answer.json().get("promised", {}).get("targeted")
+        finally:
+            connections.close_all()
+
+    try:
+        with ThreadPoolExecutor(runs) as pool:
+            found = list(pool.map(call, range(runs)))
+        assert found == [(201, 20)] * runs
+        hours = {one["starts_at"] for one in leap.get("events/").json()["items"]}
+        assert len(hours) == runs
+    finally:
+        world.build()  # between tests only the real tables are emptied
 
 
 def test_an_event_of_ones_own_is_played_by_the_clock(leap, monkeypatch):
