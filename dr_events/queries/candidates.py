@@ -14,6 +14,7 @@ from django.db import connection
 from dr_events.models import Event
 from dr_events.queries.members import members
 from dr_events.queries.pausing import rests
+from dr_events.queries.replaced import FOLLOWED
 from dr_events.rules.limits import season
 from dr_events.states import Reason
 from enrollments.models import Group, Program
@@ -30,10 +31,11 @@ _AWAY = rests("tstzrange(%(starts_at)s, %(ends_at)s)")
 
 # One row per enrolled system of the program: its reason to be left out, '' when it is in.
 # Windows of other events count while they hold the home's time (holds_slot); ``others`` are those
-# that can matter. Permissions are wide rows: only the few that do not hold are looked up.
-def _candidates(of_targets: str = "", of_history: str = "") -> str:
+# that can matter, and those of a wall control that was replaced count for the one in its place.
+# Permissions are wide rows: only the few that do not hold are looked up.
+def _candidates(of_targets: str = "", of_history: str = "", of_followed: str = "") -> str:
     return f"""
-WITH lost AS (
+WITH RECURSIVE {FOLLOWED}, lost AS (
     SELECT s.id AS system_id FROM enrollments_carriergrant g
     JOIN enrollments_system s ON s.grant_id = g.id WHERE g.state <> 'ACTIVE'
 ), targets AS (
@@ -45,6 +47,15 @@ WITH lost AS (
           WHERE l.postal = ANY (%(postal)s::text[])))
       AND (%(members)s::bigint[] IS NULL OR n.system_id = ANY (%(members)s::bigint[]))
       {of_targets}
+), windows AS (
+    SELECT d.system_id, d.window FROM dr_events_dispatch d
+    WHERE d.event_id = ANY (%(others)s) AND d.holds_slot {of_history}
+    UNION ALL
+    -- They are few: each by the index (OFFSET 0), not one more walk over all rows.
+    SELECT f.system_id, d.window FROM followed f CROSS JOIN LATERAL (
+        SELECT o.window FROM dr_events_dispatch o
+        WHERE o.event_id = ANY (%(others)s) AND o.system_id = f.before AND o.holds_slot OFFSET 0
+    ) d WHERE true {of_followed}
 ), history AS (
     SELECT d.system_id,
         count(*) FILTER (WHERE d.window && tstzrange(%(day_from)s, %(day_to)s)) AS in_day,
@@ -52,9 +63,7 @@ WITH lost AS (
         count(*) FILTER (WHERE d.window && tstzrange(%(season_from)s, %(season_to)s)) AS in_season,
         bool_or(d.window && tstzrange(%(starts_at)s, %(ends_at)s)) AS overlaps,
         bool_or(d.window && tstzrange(%(rest_from)s, %(rest_to)s)) AS too_close
-    FROM dr_events_dispatch d
-    WHERE d.event_id = ANY (%(others)s) AND d.holds_slot {of_history}
-    GROUP BY d.system_id
+    FROM windows d GROUP BY d.system_id
 ), candidates AS (
     SELECT t.enrollment_id, t.system_id,
         CASE
@@ -78,7 +87,11 @@ WITH lost AS (
 
 CANDIDATES = _candidates()
 # The same for the home ``system`` alone.
-ONE_HOME = _candidates("AND n.system_id = %(system)s", "AND d.system_id = %(system)s")
+ONE_HOME = _candidates(
+    "AND n.system_id = %(system)s",
+    "AND d.system_id = %(system)s",
+    "AND f.system_id = %(system)s",
+)
 
 
 @dataclass(frozen=True, slots=True)

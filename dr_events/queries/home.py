@@ -12,6 +12,7 @@ from django.db.models import QuerySet
 from dr_events.models import Dispatch
 from dr_events.queries.earned import Earned, earned
 from dr_events.queries.home_event import AT_CARRIER, HomeEvent, event_of, my_event, rows_of
+from dr_events.queries.replaced import before
 from dr_events.rules.limits import season
 from dr_events.states import Delivery
 from enrollments import queries as homes
@@ -151,7 +152,7 @@ def _enrolled(user: User, cards: Sequence[SystemCard], now: datetime) -> tuple[H
         ).select_related("program")
     }
     programs = {e.program_id: e.program for e in live.values()}
-    used = _used(programs, user, now)
+    used = _used(programs, user, before([e.system_id for e in live.values()]), now)
     asking = {
         key: bool(homes.misfits(user, program))
         for key, program in programs.items()
@@ -186,8 +187,11 @@ def _enrolled(user: User, cards: Sequence[SystemCard], now: datetime) -> tuple[H
     return tuple(found)
 
 
-def _used(programs: dict[int, Program], user: User, now: datetime) -> Counter[tuple[int, int]]:
-    """Events of this season per program and system that count against the promised number."""
+def _used(
+    programs: dict[int, Program], user: User, followed: dict[int, int], now: datetime
+) -> Counter[tuple[int, int]]:
+    """Events of this season per program and system that count against the promised number.
+    ``followed``: wall control that was replaced -> the one that counts on."""
     used: Counter[tuple[int, int]] = Counter()
     for program in programs.values():
         zone = ZoneInfo(program.time_zone)
@@ -199,7 +203,7 @@ def _used(programs: dict[int, Program], user: User, now: datetime) -> Counter[tu
             event__starts_at__gte=begin,
             event__starts_at__lt=end,
         ).values_list("system_id", flat=True)
-        used.update((program.pk, system_id) for system_id in windows)
+        used.update((program.pk, followed.get(one, one)) for one in windows)
     return used
 
 

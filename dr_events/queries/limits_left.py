@@ -10,6 +10,7 @@ from django.db.models import Count, Exists, F, OuterRef, Q
 
 from dr_events.models import Dispatch, Event
 from dr_events.queries import candidates
+from dr_events.queries.replaced import before
 from dr_events.states import EventState
 from enrollments.models import Program
 
@@ -58,16 +59,17 @@ def left_of_program(program: Program, *, at: datetime) -> list[Left]:
 
 _HELD = """
 SELECT count(*) FROM dr_events_dispatch
-WHERE system_id = %s AND holds_slot AND "window" && tstzrange(%s, %s)
+WHERE system_id = ANY (%s) AND holds_slot AND "window" && tstzrange(%s, %s)
 """
 
 
 def left_of_system(system_id: int, program: Program, *, at: datetime) -> list[Left]:
-    """For this system, counted as planning counts: events of any program that hold its time."""
-    found = []
+    """For this system, counted as planning counts: events of any program that hold its time,
+    or that of a wall control whose place it took."""
+    found, systems = [], [system_id, *before([system_id])]
     with connection.cursor() as cursor:
         for period, begins, ends, most in _periods(program, at):
-            cursor.execute(_HELD, [system_id, begins, ends])
+            cursor.execute(_HELD, [systems, begins, ends])
             found.append(Left(period, begins, ends, most, cursor.fetchone()[0]))
     return found
 

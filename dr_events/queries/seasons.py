@@ -11,6 +11,7 @@ from django.db import connection
 from dr_events.models import Event
 from dr_events.queries import pages
 from dr_events.queries.pages import EventPage
+from dr_events.queries.replaced import FOLLOWED
 from dr_events.rules.credit import Basis, Credit, Season, earned_cents, in_words
 from dr_events.rules.limits import season as season_of
 from dr_events.states import EventState
@@ -144,10 +145,12 @@ class HomeSeason:
 
 
 # A page of homes first, then each home's rows by (event, system): no index of its own is needed.
-_HOMES = """
-WITH homes AS MATERIALIZED (
+# What a home did with a wall control that was replaced counts for the one in its place, once.
+_HOMES = f"""
+WITH RECURSIVE {FOLLOWED}, homes AS MATERIALIZED (
     SELECT DISTINCT system_id FROM enrollments_enrollment
-    WHERE program_id = %(program)s AND system_id > %(after)s ORDER BY system_id LIMIT %(limit)s
+    WHERE program_id = %(program)s AND system_id > %(after)s AND ended_because <> 'REPLACED'
+    ORDER BY system_id LIMIT %(limit)s
 )
 SELECT h.system_id, s.serial, s.name, u.email, r.asked, r.took_part, r.asked_s, r.took_part_s
 FROM homes h JOIN enrollments_system s ON s.id = h.system_id
@@ -159,12 +162,14 @@ CROSS JOIN LATERAL (
             WHEN 'COMPLETED' THEN upper(d.window) - lower(d.window)
             WHEN 'OPTED_OUT_DURING' THEN greatest(least(coalesce(d.opted_out_at, lower(d.window)),
                 upper(d.window)) - lower(d.window), interval '0') END)), 0) AS took_part_s
-    FROM dr_events_dispatch d
-    WHERE d.event_id = ANY (%(events)s) AND d.system_id = h.system_id
+    FROM (
+        SELECT h.system_id UNION ALL SELECT f.before FROM followed f WHERE f.system_id = h.system_id
+    ) one JOIN dr_events_dispatch d USING (system_id)
+    WHERE d.event_id = ANY (%(events)s)
       AND (d.delivery IN ('ACCEPTED', 'CONFIRMED') OR d.reason = 'OPTED_OUT')
 ) r
 ORDER BY h.system_id
-"""
+"""  # noqa: S608 - a constant
 
 
 def homes(
