@@ -21,7 +21,7 @@ from carrier.config import CarrierConfig
 from carrier.errors import CarrierError, Reauthorize
 from carrier.oauth import OAuth, TokenSet, new_state, new_verifier
 from enrollments import operations, rules
-from enrollments.models import CarrierGrant
+from enrollments.models import CarrierGrant, Program
 from enrollments.states import GrantState
 from enrollments.tokens import CannotOpen, vault
 from people.models import User
@@ -102,7 +102,9 @@ def redeem(*, code: str, verifier: str) -> tuple[str, operations.Tokens]:
     return found.username, _tokens(found, clock.real_now())
 
 
-def connect(*, user: User, code: str, verifier: str, actor: Actor, now: datetime) -> CarrierGrant:
+def connect(
+    *, user: User, program: Program, code: str, verifier: str, actor: Actor, now: datetime
+) -> CarrierGrant:
     """Redeem the code and keep the permission. Raises Refused; a permission that is not kept is
     given back to Carrier, so that nothing is left there that nobody here knows of."""
     username, tokens = redeem(code=code, verifier=verifier)
@@ -114,6 +116,7 @@ def connect(*, user: User, code: str, verifier: str, actor: Actor, now: datetime
             actor=actor,
             now=now,
             real_now=clock.real_now(),
+            program=program,
         )
     except Refused:
         give_back(tokens.refresh or tokens.access)

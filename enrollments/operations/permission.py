@@ -57,10 +57,7 @@ def begin_link(
     has joined may connect again whatever was asked since.
     """
     take_turns(user)
-    if sentence := queries.not_yet(user, program):
-        raise Refused(sentence)
-    if not queries.fits(user, program) and not queries.has_joined(user, program):
-        raise Refused("Please answer the program's questions first.")
+    _must_be_needed(user, program)
     LinkAttempt.objects.filter(began_at__lt=real_now - LINK_ATTEMPT_LIFE).delete()
     LinkAttempt.objects.create(
         user=user,
@@ -70,6 +67,15 @@ def begin_link(
         verifier=verifier,
         began_at=real_now,
     )
+
+
+def _must_be_needed(user: User, program: Program) -> None:
+    """Raises Refused where something comes before the permission, or it is not wanted any more."""
+    sentence = queries.not_yet(user, program)
+    if not (sentence or queries.fits(user, program) or queries.has_joined(user, program)):
+        sentence = "Please answer the program's questions first."
+    if sentence:
+        raise Refused(sentence, code="not-needed")
 
 
 def take_link_attempt(
@@ -106,14 +112,18 @@ def link(
     actor: Actor,
     now: datetime,
     real_now: datetime,
+    program: Program | None = None,
 ) -> CarrierGrant:
     """Keep the permission a homeowner gave at Carrier and ask for the home to be read.
 
     Connecting the same account again renews the tokens. Raises LinkedElsewhere when another
     person connected this Carrier account, and Refused when the person's account here was closed
-    meanwhile, or somebody else is writing the same rows.
+    meanwhile, they were rejected by or have left the ``program`` it was given for, or somebody else
+    is writing the same rows.
     """
     take_turns(user)
+    if program is not None:
+        _must_be_needed(user, program)
     grant = CarrierGrant.objects.select_for_update().filter(carrier_username=carrier_username)
     live = grant.exclude(state=GrantState.REVOKED).first()
     if live and live.user_id != user.pk:

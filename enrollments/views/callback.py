@@ -18,6 +18,7 @@ CALLBACK_STATUS = {
     "code-refused": 409,
     "scopes-missing": 200,
     "closed": 409,
+    "not-needed": 409,
     "busy": 503,
 }
 
@@ -54,6 +55,7 @@ def _callback(request: HttpRequest) -> HttpResponse:
     try:
         vendor_session.connect(
             user=user,
+            program=attempt.program,
             code=code,
             verifier=attempt.verifier,
             actor=actor_of(request),

@@ -13,7 +13,7 @@ from enrollments import vendor_session
 from enrollments.models import CarrierGrant, LinkAttempt
 from enrollments.operations import Tokens
 from enrollments.rules import ASKED_SCOPES
-from enrollments.states import GrantState
+from enrollments.states import ConsentAct, GrantState
 from people.models import ActivityEntry, User
 from people.states import Role
 from tests import cast
@@ -247,3 +247,24 @@ def test_account_of_somebody_else_is_refused_without_a_name(
     assert "This Carrier account cannot be connected" in text(page)
     assert "otto" not in text(page)
     assert CarrierGrant.objects.count() == 1
+
+
+def test_who_has_left_meanwhile_gives_no_permission(
+    program: Any,
+    hanna: User,
+    browser: Client,
+    redeemed: list[dict[str, str]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    given_back: list[str] = []
+    monkeypatch.setattr(vendor_session, "give_back", given_back.append)
+    agreed = cast.agreement(hanna, program)
+    state = connect(browser)
+    agreed.pk, agreed.act = None, ConsentAct.WITHDRAWN
+    agreed.save()
+    page = browser.get(CALLBACK, {"code": "c", "state": state})
+    assert page.status_code == 409
+    assert "Something changed while you were at Carrier" in text(page)
+    assert "Please read and agree to the program terms first." in text(page)
+    assert given_back == ["refresh"]
+    assert not CarrierGrant.objects.exists()

@@ -1,5 +1,6 @@
 """Somebody leaves or is forgotten while somebody else acts for the same person."""
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any
@@ -22,10 +23,12 @@ from enrollments.models import (
     System,
 )
 from enrollments.operations.turns import take_turns
+from enrollments.queries.applications import seen
 from enrollments.rules import ASKED_SCOPES
 from enrollments.states import EnrollmentState, GrantState, ReplacementState
 from people.models import User
 from people.operations import Actor
+from people.states import Role
 from tests import cast
 from tests.integration.conftest import Vendor
 from tests.integration.test_races import at_once, before_the_first_commits, in_line, until
@@ -84,23 +87,62 @@ def test_a_permission_that_comes_just_before_the_deletion_goes_with_it(hanna: Us
     assert CarrierGrant.objects.get().carrier_username == f"gone-{made.pk}"
 
 
-def test_what_carrier_gave_for_a_deleted_account_is_given_back(
-    vendor: Vendor, hanna: User, monkeypatch: pytest.MonkeyPatch
+def delete_everything(hanna: User) -> None:
+    operations.erase(user=User.objects.get(pk=hanna.pk), actor=HANNA, now=NOW)
+
+
+def be_rejected(hanna: User) -> None:
+    service = Actor.person(cast.operator("cora@utility.example", Role.CUSTOMER_SERVICE))
+    mine = Application.objects.get(user=hanna)
+    choice = operations.Choice(mine.pk, seen(mine))
+    why = "We do not serve this street."
+    decided = operations.decide(act="reject", choices=[choice], reason=why, actor=service, now=NOW)
+    assert decided.done == 1
+
+
+def leave_with_the_last_system(hanna: User) -> None:
+    system = cast.system(cast.grant(hanna))
+    program = Program.objects.get()
+    (mine,) = operations.enroll(
+        user=hanna, program=program, system_ids=[system.pk], actor=HANNA, now=NOW
+    )
+    assert operations.withdraw(enrollment_id=mine.pk, actor=HANNA, now=NOW)
+
+
+@pytest.mark.parametrize(
+    ("meanwhile", "sentence"),
+    [
+        (delete_everything, "This account is closed"),
+        (be_rejected, "Your application was turned down"),
+        (leave_with_the_last_system, "Please read and agree to the program terms first"),
+    ],
+)
+def test_what_carrier_gave_and_nobody_needs_any_more_is_given_back(
+    vendor: Vendor,
+    summer: Program,
+    hanna: User,
+    monkeypatch: pytest.MonkeyPatch,
+    meanwhile: Callable[[User], None],
+    sentence: str,
 ) -> None:
-    """The account is deleted on another device while the code is redeemed."""
+    """It happens on another device while the code is redeemed."""
     name = vendor.homes()[0]["username"]
 
     def redeem(**_: str) -> tuple[str, operations.Tokens]:
         (given,) = vendor.admin("POST", "grants", users=[name], scopes=list(ASKED_SCOPES))["grants"]
-        operations.erase(user=User.objects.get(pk=hanna.pk), actor=HANNA, now=NOW)
+        meanwhile(hanna)
         access, refresh = given["access_token"], given["refresh_token"]
         return name, operations.Tokens(access, refresh, None, ASKED_SCOPES)
 
     monkeypatch.setattr(vendor_session, "redeem", redeem)
-    with pytest.raises(Refused, match="This account is closed"):
-        vendor_session.connect(user=hanna, code="c", verifier="v", actor=HANNA, now=NOW)
+    operations.agree(user=hanna, program=summer, version=1, actor=HANNA, now=NOW)
+    with pytest.raises(Refused, match=sentence):
+        vendor_session.connect(
+            user=hanna, program=summer, code="c", verifier="v", actor=HANNA, now=NOW
+        )
     assert vendor.admin("GET", "counts")["consents"]["standing"] == 0
-    assert CarrierGrant.objects.count() == 0
+    assert not CarrierGrant.objects.exclude(state="REVOKED").exists()
+    assert not CarrierGrant.objects.filter(carrier_username=name).exists()
 
 
 def test_a_reading_that_comes_back_after_the_deletion_is_not_kept(
