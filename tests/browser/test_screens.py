@@ -228,6 +228,8 @@ def test_pages_of_the_console(stack: Stack, desktop: Arrive) -> None:
             ("programs", "/console/programs/"),
             ("program-limits", f"/console/programs/{environment.PROGRAM}/"),
             ("groups", f"/console/programs/{environment.PROGRAM}/groups/"),
+            ("season", f"/console/programs/{environment.PROGRAM}/season/"),
+            ("applications-weeks", "/console/applications/weeks/"),
             ("questions", f"/console/programs/{environment.PROGRAM}/questions/"),
             ("console-program-page", f"/programs/{environment.PROGRAM}/"),
         ),
