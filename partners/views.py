@@ -28,6 +28,11 @@ def _no_store(page: HttpResponse) -> HttpResponse:
     return page
 
 
+def _typed(request: HttpRequest, name: str) -> str:
+    """A NUL byte means nothing to PostgreSQL, and it says so loudly."""
+    return request.POST.get(name, "").replace("\x00", "")
+
+
 @console_page
 def console_partners(request: HttpRequest) -> HttpResponse:
     return render(request, "partners/clients.html", {"clients": desk.clients()} | _programs(""))
@@ -37,7 +42,8 @@ def console_partners(request: HttpRequest) -> HttpResponse:
 @require_POST
 def partner_make(request: HttpRequest) -> HttpResponse:
     """A new client. Its secret is on this one page and nowhere else afterwards."""
-    name, slugs = request.POST.get("name", ""), request.POST.getlist("program")
+    name = _typed(request, "name")
+    slugs = [slug.replace("\x00", "") for slug in request.POST.getlist("program")]
     form = (actor_of(request).name, "partner", name, *slugs)
     if pressed_twice(*form):
         messages.error(
@@ -100,7 +106,7 @@ def partner_act(request: HttpRequest, client_id: str, act: str) -> HttpResponse:
         raise Http404("There is no client with this id.")
     who: dict[str, Any] = {"client_id": client_id, "actor": actor_of(request), "now": clock.now()}
     real: dict[str, Any] = {"real_now": clock.real_now()}
-    slug = request.POST.get("program", "")
+    slug = _typed(request, "program")
     try:
         if act == "rotate":
             leaked = bool(request.POST.get("leaked"))
@@ -169,7 +175,7 @@ def webhook_make(request: HttpRequest, client_id: str) -> HttpResponse:
     except Refused as no:
         forget(*form)
         return _not_added(request, client_id, url, str(no))
-    return _no_store(_hook_page(request, _hook(client_id, made.webhook_id), {"secret": made}))
+    return _no_store(_hook_page(request, _hook(client_id, str(made.webhook_id)), {"secret": made}))
 
 
 def _not_added(request: HttpRequest, client_id: str, url: str, why: str) -> HttpResponse:
@@ -179,12 +185,13 @@ def _not_added(request: HttpRequest, client_id: str, url: str, why: str) -> Http
 
 
 @console_page
-def console_webhook(request: HttpRequest, client_id: str, hook_id: uuid.UUID) -> HttpResponse:
+def console_webhook(request: HttpRequest, client_id: str, hook_id: str) -> HttpResponse:
     return _hook_page(request, _hook(client_id, hook_id), {})
 
 
-def _hook(client_id: str, hook_id: uuid.UUID) -> Webhook:
-    hook = desk.webhook(client_id, hook_id)
+def _hook(client_id: str, hook_id: str) -> Webhook:
+    known = _uuid(hook_id)
+    hook = desk.webhook(client_id, known) if known else None
     if hook is None:
         raise Http404("There is no webhook with this id.")
     return hook
@@ -215,7 +222,7 @@ def _hook_page(request: HttpRequest, hook: Webhook, more: dict[str, Any]) -> Htt
 
 @operator_act
 @require_POST
-def webhook_act(request: HttpRequest, client_id: str, hook_id: uuid.UUID, act: str) -> HttpResponse:
+def webhook_act(request: HttpRequest, client_id: str, hook_id: str, act: str) -> HttpResponse:
     """``change``, ``test``, ``pause``, ``resume``, ``rotate``, ``end-old-secret``, ``remove``."""
     hook = _hook(client_id, hook_id)
     who: dict[str, Any] = {"hook_id": hook.pk, "actor": actor_of(request), "now": clock.now()}
@@ -256,14 +263,15 @@ def webhook_act(request: HttpRequest, client_id: str, hook_id: uuid.UUID, act: s
 @operator_act
 @require_POST
 def webhook_replay(
-    request: HttpRequest, client_id: str, hook_id: uuid.UUID, post_id: uuid.UUID
+    request: HttpRequest, client_id: str, hook_id: str, post_id: str
 ) -> HttpResponse:
     hook = _hook(client_id, hook_id)
-    if not desk.has_post(hook, post_id):
+    known = _uuid(post_id)
+    if known is None or not desk.has_post(hook, known):
         raise Http404("There is no such message.")
     try:
         posts.replay(
-            post_id=post_id,
+            post_id=known,
             actor=actor_of(request),
             now=clock.now(),
             real_now=clock.real_now(),

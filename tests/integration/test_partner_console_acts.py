@@ -9,13 +9,14 @@ from django.urls import reverse
 from django.utils import timezone
 
 from base import clock
-from partners.models import PartnerClient
+from partners.models import PartnerClient, Post
 from partners.operations import clients
 from partners.who import EVENTS, READ, WEBHOOKS
 from people.models import ActivityEntry
 from people.operations import Actor
 from people.states import Role
 from tests import cast
+from tests.partner_hooks import hook
 
 pytestmark = pytest.mark.django_db
 BACKEND = "allauth.account.auth_backends.AuthenticationBackend"
@@ -132,3 +133,22 @@ def test_who_may_not_operate_may_not_do_it(made: clients.Credentials, name: str)
     answer = browser.post(reverse("partner_act", args=[made.client_id, name]))
     assert answer.status_code == 403
     assert (opens(first), verbs()) == (200, [])
+
+
+@pytest.mark.parametrize("odd", ["-" * 36, "a" * 36])
+def test_an_id_that_is_none_is_not_found(
+    olga: Browser, made: clients.Credentials, odd: str
+) -> None:
+    ours, _ = hook(made.client_id, "https://hooks.leap.example/in")
+    at = f"/console/partners/{made.client_id}/webhooks/"
+    assert olga.get(f"{at}{odd}/").status_code == 404
+    assert olga.post(f"{at}{odd}/test/").status_code == 404
+    assert olga.post(f"{at}{ours.pk}/posts/{odd}/").status_code == 404
+    assert not Post.objects.exists()
+
+
+def test_a_nul_byte_is_no_failure_of_ours(olga: Browser, made: clients.Credentials) -> None:
+    assert "There is no program a." in act(olga, made, "grant", program="a\x00")
+    assert "not granted this program" in act(olga, made, "revoke", program="a\x00")
+    olga.post(reverse("partner_make"), {"name": "Vol\x00tus", "program": "summer-peak\x00"})
+    assert Client.objects.latest("created_at").name == "Voltus"
