@@ -16,6 +16,7 @@ from base import clock
 from base.refusal import Refused
 from enrollments.models import PartnerGrant, Program
 from partners.models import PartnerClient
+from partners.operations import posts
 from partners.operations.guards import for_the_utility
 from partners.who import READ, SCOPES
 from people.operations import Actor, record
@@ -102,12 +103,14 @@ def grant(*, client_id: str, slugs: Sequence[str], actor: Actor, now: datetime) 
 
 @transaction.atomic
 def revoke(*, client_id: str, slug: str, actor: Actor, now: datetime) -> None:
-    """The client sees this program no more, from its next request on. Raises Refused."""
+    """The client sees this program no more, from its next request on, and its webhooks are told
+    nothing of it that still waits. Raises Refused."""
     for_the_utility(actor, "take programs from partners")
     _client(client_id)
     gone, _ = PartnerGrant.objects.filter(client_id=client_id, program__slug=slug).delete()
     if not gone:
         raise Refused("This client was not granted this program.", field="program")
+    posts.forget_program(client_id=client_id, slug=slug)
     record(actor=actor, verb="partner-revoke", subject=f"client:{client_id}", now=now, program=slug)
 
 

@@ -11,7 +11,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, JSONField
+from django.db.models.functions import Cast
 
 from base import bell
 from base.refusal import Refused
@@ -140,6 +141,13 @@ def forget_old(*, real_now: datetime) -> int:
     """Posts are kept for thirty days; how many went."""
     old = Post.objects.filter(made_at__lt=real_now - KEEP)
     return old.delete()[0]
+
+
+def forget_program(*, client_id: str, slug: str) -> int:
+    """What this client was not told yet of this program, it is told no more; how many went."""
+    untold = Post.objects.filter(webhook__client_id=client_id).exclude(state=PostState.DELIVERED)
+    said = untold.annotate(said=Cast("body", JSONField())).filter(said__data__program=slug)
+    return said.delete()[0]
 
 
 @transaction.atomic

@@ -14,7 +14,7 @@ from dr_events import tasks as sweeps
 from enrollments.models import Enrollment
 from partners import posting
 from partners.models import Change, Post, Webhook
-from partners.operations import hooks, posts
+from partners.operations import clients, hooks, posts
 from partners.rules import signing
 from partners.states import PostState
 from partners.tasks import due
@@ -78,6 +78,23 @@ def test_partners_hear_of_their_programs_and_of_their_own_drafts_only(summer, re
     ]
     assert [one["type"] for one in news(picky)] == ["event.cancelled"] * 2
     assert news(other) == []
+
+
+def test_what_waits_is_not_told_once_the_program_was_taken_away(summer, receiver):
+    leap = client(summer)
+    ours, _ = hook(leap, f"http://{receiver.host}/in")
+    other = cast.program("Winter")
+    clients.grant(client_id=leap, slugs=[other.slug], actor=DESK, now=cast.MORNING)
+    cast.enrolled(summer)
+    cast.enrolled(other, "9999W000001")
+    write()
+    assert len(news(ours)) == 2
+    clients.revoke(client_id=leap, slug=summer.slug, actor=DESK, now=cast.MORNING)
+    assert [one["data"]["program"] for one in news(ours)] == [other.slug]
+    assert posting.post_due() == 1
+    clients.revoke(client_id=leap, slug=other.slug, actor=DESK, now=cast.MORNING)
+    assert [post.state for post in Post.objects.all()] == ["DELIVERED"]  # the log of what was told
+    assert len(receiver.got) == 1
 
 
 def test_what_is_rolled_back_is_told_to_nobody(summer, receiver):
