@@ -10,6 +10,7 @@ import uuid
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Any
 
 from allauth.idp.oidc.models import Client
 from django.db import connection, transaction
@@ -27,6 +28,8 @@ from people.operations import Actor, record
 OVERLAP = timedelta(hours=72)
 # Each is told everything: a few receivers are plenty, and more would be a way to flood others.
 MOST = 10
+# Of a receiver that nothing is held against.
+_CLEAN_SHEET: dict[str, Any] = {"failing_since": None, "failures": 0, "next_try_at": None}
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,10 +85,11 @@ def change(
     now: datetime,
     seen: str | None = None,
 ) -> None:
-    """Another address, or other news. ``seen`` is ``mark`` as the form showed it; None: whoever
-    asks has compared. Raises Refused, also when it is another one by now."""
+    """Another address, or other news; a new address is tried at once, however long the one before
+    was in trouble. ``seen`` is ``mark`` as the form showed it; None: whoever asks has compared.
+    Raises Refused, also when it is another one by now."""
     hook = _locked(hook_id, actor, "change webhooks")
-    before = mark(hook)
+    before, old_url = mark(hook), hook.url
     hook.url, hook.kinds = url, _known(kinds)
     if mark(hook) == before:  # the button was pressed twice
         return
@@ -96,6 +100,9 @@ def change(
             code="stale",
         )
     hook.save(update_fields=["url", "kinds"])
+    if url != old_url:
+        Webhook.objects.filter(id=hook_id).update(**_CLEAN_SHEET)
+        _wait_no_more(hook_id)
     record(actor=actor, verb="webhook-change", subject=f"webhook:{hook_id}", now=now, url=url)
 
 
@@ -150,14 +157,17 @@ def resume(*, hook_id: uuid.UUID, actor: Actor, now: datetime) -> None:
         HookState.ACTIVE,
         paused_at=None,
         paused_why="",
-        failing_since=None,
-        failures=0,
-        next_try_at=None,
+        **_CLEAN_SHEET,
     ):
         raise Refused("This webhook is not paused.", code="wrong-state")
+    _wait_no_more(hook_id)
+    record(actor=actor, verb="webhook-resume", subject=f"webhook:{hook_id}", now=now)
+
+
+def _wait_no_more(hook_id: uuid.UUID) -> None:
+    """What waits is posted at once, and has its eight hours again."""
     waiting = Post.objects.filter(webhook_id=hook_id, state=PostState.WAITING)
     waiting.update(tried_since=None, tries_since=0, next_try_at=None)
-    record(actor=actor, verb="webhook-resume", subject=f"webhook:{hook_id}", now=now)
     bell.ring()
 
 

@@ -101,6 +101,26 @@ def test_hours_without_an_answer_pause_it_and_the_operators_are_told_once(summer
     assert set(Post.objects.values_list("state", flat=True)) == {PostState.DELIVERED}
 
 
+def test_a_new_address_is_tried_at_once_and_has_its_eight_hours(summer, receiver):
+    ours, _ = hook(client(summer), f"http://{receiver.host}/old")
+    cast.enrolled(summer)
+    write()
+    receiver.answer = b"HTTP/1.1 500 No\r\nContent-Length: 0\r\n\r\n"
+    posting.post_due()
+    now = timezone.now()
+    later, long_ago = now + timedelta(hours=3), now - timedelta(hours=8)
+    Webhook.objects.update(failures=10, failing_since=long_ago, next_try_at=later)
+    Post.objects.update(tries_since=10, tried_since=long_ago, next_try_at=later)
+    change = {"hook_id": ours.pk, "actor": DESK, "now": cast.MORNING}
+    hooks.change(url=ours.url, kinds=["enrollment.active"], **change)
+    assert posting.post_due() == 0  # other news alone is no reason
+    hooks.change(url=f"http://{receiver.host}/new", kinds=[], **change)
+    assert posting.post_due() == 1
+    ours.refresh_from_db()
+    assert (receiver.got[-1].path, ours.state, ours.failures) == ("/new", HookState.ACTIVE, 1)
+    assert Post.objects.get().state == PostState.WAITING
+
+
 def test_a_broken_mail_server_does_not_lose_the_notice(summer, receiver, settings):
     cast.operator()
     hook(client(summer), f"http://{receiver.host}/in")
