@@ -156,6 +156,8 @@ class PauseForm(RefusableForm):
         elif until and until < (since or self._today):
             words = "This day is before the first one." if since else "This day is over."
             self.add_error("until", words)
+        elif until == date.max:  # no day follows on which the pause could end
+            self.add_error("until", "A pause ends within a year.")
         return given
 
     def moments(self) -> tuple[datetime | None, datetime | None]:

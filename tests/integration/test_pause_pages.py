@@ -94,6 +94,7 @@ def test_from_a_later_day(browser: Client) -> None:
             "This day is before the first one.",
         ),
         ({"until": "2027-08-01"}, "A pause ends within a year."),
+        ({"until": "9999-12-31"}, "A pause ends within a year."),
         ({"until": "soon"}, "Enter a valid date."),
     ],
 )
