@@ -5,6 +5,8 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+from django.db import DataError
+
 from base import clock
 from carrier.client import CarrierClient
 from carrier.documents import Config, Location, Profile, Status, SystemLink
@@ -55,9 +57,19 @@ def read_home(grant_id: int, *, now: datetime) -> bool:
             grant=grant, why="Carrier could not be reached", now=now, real_now=clock.real_now()
         )
         return False
-    operations.save_home(
-        grant=grant, locations=locations, systems=systems, now=now, real_now=clock.real_now()
-    )
+    try:
+        operations.save_home(
+            grant=grant, locations=locations, systems=systems, now=now, real_now=clock.real_now()
+        )
+    except DataError as error:  # a number no home has, say
+        log.warning("reading of grant %s cannot be kept: %s", grant_id, type(error).__name__)
+        operations.sync_failed(
+            grant=grant,
+            why="Carrier's answer about your home could not be kept",
+            now=now,
+            real_now=clock.real_now(),
+        )
+        return False
     return True
 
 
@@ -70,14 +82,20 @@ def _read(
 
 
 def _location(location: Location) -> dict[str, Any]:
+    street = " ".join(part for part in (location.street1, location.street2) if part)
     return {
         "carrier_id": location.id,
-        "name": location.name or "",
-        "street": " ".join(part for part in (location.street1, location.street2) if part),
-        "city": location.city or "",
-        "state": location.state or "",
-        "postal": location.postal or "",
+        "name": _short(location.name, 120),
+        "street": _short(street, 200),
+        "city": _short(location.city, 120),
+        "state": _short(location.state, 60),
+        "postal": _short(location.postal, 20),
     }
+
+
+def _short(text: str | None, most: int) -> str:
+    """As much as there is room for: a name somebody made too long must not keep a home out."""
+    return (text or "").replace("\0", "")[:most]
 
 
 def _system(client: CarrierClient, location: Location, link: SystemLink) -> dict[str, Any]:
@@ -87,17 +105,17 @@ def _system(client: CarrierClient, location: Location, link: SystemLink) -> dict
         status = client.status(link.serial)
     except (Gone, NoAccess):
         status = None  # a wall control that has never reported has no status: offline
-    fields = {"serial": link.serial, "location": location.id, "name": link.name or ""}
+    fields = {"serial": link.serial, "location": location.id, "name": _short(link.name, 120)}
     return fields | _from_profile(profile) | _from_config(config) | _from_status(status)
 
 
 def _from_profile(profile: Profile) -> dict[str, Any]:
     capacity = profile.outdoor_capacity_kbtu
     return {
-        "brand": profile.brand or "",
-        "model": profile.model or "",
-        "firmware": profile.firmware or "",
-        "outdoor_type": profile.outdoor_type or "",
+        "brand": _short(profile.brand, 60),
+        "model": _short(profile.model, 60),
+        "firmware": _short(profile.firmware, 60),
+        "outdoor_type": _short(profile.outdoor_type, 60),
         "has_outdoor_unit": profile.has_outdoor_unit,
         "capacity_kbtu": None if capacity is None else Decimal(str(capacity)),
     }
