@@ -1,14 +1,16 @@
 """What the list of systems is filtered by, and which systems that are."""
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
+from itertools import chain
 from typing import Any, Self
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
-from django.db.models import Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet, Value
 from django.http import QueryDict
 
 from base.typed import number
@@ -44,6 +46,8 @@ STATES = (
 )
 # What the page offers for "not heard of".
 UNSEEN_DAYS = (1, 3, 7, 30, 90)
+# So many systems are sorted faster than all of them are asked.
+_FEW = 5000
 # Fewer letters than an index of letters can look up.
 _FEW_LETTERS = 3
 
@@ -118,7 +122,7 @@ def states_for(wanted: Wanted) -> list[tuple[str, str]]:
 def matching(wanted: Wanted, now: datetime) -> QuerySet[System]:
     found = System.objects.all()
     for word in wanted.text.split():
-        found = found.filter(id__in=_with(word, wanted.by_owner))
+        found = found.filter(_with(word, wanted.by_owner))
     found = _in_state(found, wanted)
     if wanted.outdoor:
         found = found.filter(outdoor_type=wanted.outdoor)
@@ -134,20 +138,59 @@ def matching(wanted: Wanted, now: datetime) -> QuerySet[System]:
     return found
 
 
-def _with(word: str, by_owner: bool) -> QuerySet[Any]:
-    """Systems a word is about. Each branch has an index of its own (trigrams): one condition over
-    three tables could use none of them."""
-    own = System.objects.filter(Q(serial__icontains=word) | Q(name__icontains=word))
-    places = Location.objects.filter(Q(city__icontains=word) | Q(postal__startswith=word))
-    others = [System.objects.filter(location__in=places.values("id"))]
-    if by_owner:
-        owners = CarrierGrant.objects.filter(user__email__icontains=word)
-        others.append(System.objects.filter(grant__in=owners.values("id")))
-        others += [
-            System.objects.filter(grant__user__in=_applied_as(customers))
-            for customers in _customers(word)
-        ]
-    return own.values("id").union(*(found.values("id") for found in others))
+def _with(word: str, by_owner: bool) -> Q:
+    """Systems a word is about, in one of several ways.
+
+    A way that is about few of them is looked up, each in an index of letters of its own; one that
+    is about many is asked of one system after the other in the order of the page, which is soon
+    full: finding and sorting them all took 0.7 to 1.6 s of 100,000.
+    """
+    ways = list(_ways(word, by_owner))
+    first, *others = (
+        found.annotate(way=Value(way)).values_list("way", "id")[: _FEW + 1]
+        for way, (found, _) in enumerate(ways)
+    )
+    by_way: dict[int, list[int]] = defaultdict(list)
+    for way, system_id in first.union(*others, all=True):
+        by_way[way].append(system_id)
+    few = [ids for ids in by_way.values() if len(ids) <= _FEW]
+    about = Q(id__in=set(chain.from_iterable(few)))
+    for way, (_, of_each) in enumerate(ways):
+        if len(by_way[way]) > _FEW:
+            about |= of_each
+    return about
+
+
+def _ways(word: str, by_owner: bool) -> Iterator[tuple[QuerySet[System], Q]]:
+    """Systems by each way the word can be about them, and the same asked of one system."""
+    own = Q(serial__icontains=word) | Q(name__icontains=word)
+    yield System.objects.filter(own), own
+    places = _places(word)
+    yield (
+        System.objects.filter(location__in=places.values("id")),
+        Q(Exists(places.filter(id=OuterRef("location")))),
+    )
+    if not by_owner:
+        return
+    owners = _owners(word)
+    yield (
+        System.objects.filter(grant__in=owners.values("id")),
+        Q(Exists(owners.filter(id=OuterRef("grant")))),
+    )
+    for customers in _customers(word):
+        people = _applied_as(customers)
+        yield (
+            System.objects.filter(grant__user__in=people),
+            Q(Exists(people.filter(user=OuterRef("grant__user")))),
+        )
+
+
+def _places(word: str) -> QuerySet[Location]:
+    return Location.objects.filter(Q(city__icontains=word) | Q(postal__startswith=word))
+
+
+def _owners(word: str) -> QuerySet[CarrierGrant]:
+    return CarrierGrant.objects.filter(user__email__icontains=word)
 
 
 def _customers(word: str) -> Iterator[QuerySet[Customer]]:

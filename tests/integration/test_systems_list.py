@@ -11,6 +11,7 @@ from django.urls import reverse
 
 from base import clock
 from dr_events.queries import systems as query
+from dr_events.queries import wanted as wanted_rules
 from enrollments import operations as homes
 from enrollments.models import CarrierGrant, Enrollment, Location, Membership, Program, System
 from enrollments.states import EnrollmentState, GrantState
@@ -77,9 +78,16 @@ def names(**wanted: Any) -> list[str]:
         ({"program": "nowhere", "state": "ACTIVE"}, []),
     ],
 )
+@pytest.mark.parametrize("few", [5000, 1, 0], ids=["looked up", "some", "asked of each"])
 def test_found_by_what_an_operator_has(
-    summer: Program, wanted: dict[str, str], found: list[str]
+    summer: Program,
+    wanted: dict[str, str],
+    found: list[str],
+    few: int,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    """However many a word is about, which decides how it is looked for."""
+    monkeypatch.setattr(wanted_rules, "_FEW", few)
     assert names(**wanted) == found
 
 
