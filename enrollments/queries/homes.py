@@ -110,6 +110,16 @@ def agreed(user: User, program: Program) -> Consent | None:
     return last if last and last.act == ConsentAct.GIVEN else None
 
 
+def must_agree(user: User, program: Program) -> bool:
+    """Does no agreement stand, or, for who has not joined yet, only one to an earlier text?"""
+    consent = agreed(user, program)
+    if consent is None:
+        return True
+    newest = current_terms(program)
+    is_newest = newest is None or consent.terms_id == newest.pk
+    return not is_newest and not has_joined(user, program)
+
+
 def questions_of(program: Program) -> list[Question]:
     """The newest version of each question that is still asked, in order."""
     newest = Question.objects.filter(program=program).order_by("key", "-version").distinct("key")

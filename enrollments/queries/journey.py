@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from enrollments.models import Application, CarrierGrant, Program
 from enrollments.queries.homes import (
     SystemCard,
-    agreed,
     cards,
     fits,
     grants_of,
+    must_agree,
     obstacle,
     still_there,
 )
@@ -54,7 +54,7 @@ def _step(
         return "done"
     if application and application.state == ApplicationState.REJECTED:
         return "rejected"
-    if agreed(user, program) is None:
+    if must_agree(user, program):
         return "consent"
     if _account_is_missing(program, application):
         return "account"
@@ -123,7 +123,7 @@ def not_yet(user: User, program: Program) -> str:
     application = latest_application(user, program)
     if application and application.state == ApplicationState.REJECTED:
         return "Your application was turned down. Please apply again first."
-    if agreed(user, program) is None:
+    if must_agree(user, program):
         return "Please read and agree to the program terms first."
     if _account_is_missing(program, application):
         return "Please tell us your utility account first."

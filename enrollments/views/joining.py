@@ -114,6 +114,8 @@ def _step(
     }
     if journey.step == "account":
         context["form"] = form or AccountForm(initial=_typed(journey))
+    if journey.step == "consent":
+        context["is_newer"] = queries.agreed(me(request), page.program) is not None
     if journey.step in ANSWERED:
         context["may_answer_again"] = bool(queries.questions_of(page.program))
     if journey.step == "questions":

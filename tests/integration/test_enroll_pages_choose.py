@@ -196,3 +196,22 @@ def test_wrong_password_is_an_error_in_words(hanna: User) -> None:
     page = Client().post("/accounts/login/", {"login": hanna.email, "password": "wrong"})
     assert page.status_code == 200
     assert 'role="alert"' in text(page)
+
+
+# --- a newer text --------------------------------------------------------------------------------
+def test_who_has_not_joined_reads_a_newer_text_first(
+    program: Any, ready: System, hanna: User, browser: Client
+) -> None:
+    assert "Choose your systems" in text(browser.get(JOIN))
+    cast.terms(program, version=2)
+    late = browser.post(JOIN + "enroll/", {"system": ready.pk})
+    assert late.status_code == 422
+    assert "Please read and agree to the program terms first." in text(late)
+    assert not Enrollment.objects.exists()
+    assert "There is a new text since you agreed." in text(browser.get(JOIN))
+    browser.post(JOIN + "agree/", {"version": 2, "agree": "on"})
+    assert "Choose your systems" in text(browser.get(JOIN)), "on where she stopped"
+    browser.post(JOIN + "enroll/", {"system": ready.pk})
+    assert Consent.objects.get(system=ready).terms.version == 2
+    cast.terms(program, version=3)
+    assert "You are in" in text(browser.get(JOIN)), "who has joined stays with theirs"
