@@ -97,6 +97,19 @@ def test_what_waits_for_a_second_person_comes_before_drafts(desk: Client, progra
     assert waiting.index("Waiting for approval") < waiting.index("Draft")
 
 
+def test_today_asks_for_itself_also_while_there_is_no_event(client: Client) -> None:
+    """Or a stop, a worker that died and a colleague's first event would never come to it."""
+    client.force_login(cast.operator())
+    asks = f'id="today-now" hx-get="{reverse("console_now")}"'
+    assert asks in client.get(reverse("console")).content.decode()
+    assert asks in client.get(reverse("console_now")).content.decode()
+    operations.emergency_stop(why="Smoke", actor=SYSTEM, now=NOW)
+    assert (
+        "Emergency stop: nothing is being sent"
+        in client.get(reverse("console_now")).content.decode()
+    )
+
+
 # --- the stop is in reach, and what is left of the season ---------------------------------------
 
 
