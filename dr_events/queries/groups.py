@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 from django.core.cache import cache
 from django.db import connection
+from django.db.models import Q
 from django.db.models.expressions import RawSQL
 
 from dr_events.queries.members import holds, members
@@ -65,6 +66,13 @@ def today_in(program: Program, now: datetime) -> date:
 def offered(program: Program) -> list[Group]:
     """What an event of this program can be for, by name."""
     return list(Group.objects.filter(program=program, retired_at=None).order_by("name"))
+
+
+def told_apart(program: Program, ids: Sequence[int]) -> list[Group]:
+    """What the results of an event for the groups ``ids`` are parted by: these, also when they were
+    retired since, and what is offered; by name."""
+    live = Q(program=program, retired_at=None)
+    return list(Group.objects.filter(live | Q(program=program, id__in=ids)).order_by("name", "id"))
 
 
 def every() -> list[Group]:

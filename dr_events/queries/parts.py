@@ -72,16 +72,16 @@ def _parts(event: Event, by: By) -> list[Part]:
     values: dict[str, Any] = {"event": event.pk}
     names: dict[Any, str] = {}
     if by is By.GROUP:
-        offered = groups.offered(event.program)
-        names = {group.pk: group.name for group in offered}
-        inside = members(offered, groups.today_in(event.program, event.starts_at))
+        apart = groups.told_apart(event.program, event.groups)
+        names = {one.pk: f"{one.name}{' (retired)' * bool(one.retired_at)}" for one in apart}
+        inside = members(apart, groups.today_in(event.program, event.starts_at))
         joined, values = _IN_GROUPS.format(members=inside.text), values | inside.values
     counted: dict[str, list[tuple[Any, ...]]] = defaultdict(list)
     with connection.cursor() as cursor:
         cursor.execute(_COUNTS.format(key=column, joined=joined), values)
         for key, *row in cursor.fetchall():
-            counted[names.get(key, key)].append(tuple(row))
-    parts = [Part(name, tallies.of(rows)) for name, rows in counted.items()]
+            counted[key].append(tuple(row))
+    parts = [Part(names.get(key, key), tallies.of(rows)) for key, rows in counted.items()]
     parts = sorted((part for part in parts if part.tally.targeted), key=_largest_first)
     if by is By.GROUP or len(parts) <= PARTS:
         return parts

@@ -82,6 +82,25 @@ def test_a_home_in_two_groups_counts_in_both(event: Event) -> None:
     assert figures(event, By.GROUP) == {"North": (3, 1, 1, 0, 1, 0), "Pumps": (2, 1, 1, 0, 0, 0)}
 
 
+def test_a_group_the_event_was_for_stays_when_it_is_retired(event: Event) -> None:
+    """Another one that is retired is not there: nothing was ever asked of it."""
+    actor = Actor("user:olga")
+    for name in ("North", "Old north"):
+        made = homes.make_group(
+            program=event.program, name=name, rule={"postal_codes": ["62702"]},
+            actor=actor, now=cast.MORNING,
+        )  # fmt: skip
+        homes.retire_group(group_id=made.pk, actor=actor, now=cast.MORNING)
+        event.groups = event.groups or [made.pk]
+    homes.make_group(
+        program=event.program, name="North", rule={"outdoor_types": ["ac"]},
+        actor=actor, now=cast.MORNING,
+    )  # fmt: skip
+    assert figures(event, By.GROUP) == {
+        "North (retired)": (3, 1, 1, 0, 1, 0), "North": (2, 0, 0, 0, 1, 1),
+    }  # fmt: skip
+
+
 def test_beyond_the_largest_parts_is_one_line(
     event: Event, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -114,17 +133,17 @@ def test_the_page_and_its_fragment(client: Client, event: Event) -> None:
 
 
 def test_load_is_drawn_beside_the_temperature(client: Client) -> None:
-    """Where nobody reports a load there is one drawing; where homes do, a second one with its own
-    names for readers."""
+    """Where nobody reports a load there is one drawing; where homes do, two more, of how hard and
+    how long the equipment ran, with their own names for readers."""
     program = cast.program()
     cast.neighborhood(program, 3)
     made = finished(program)
     client.force_login(cast.operator())
     results = client.get(reverse("event_results", args=[made.pk])).content.decode()
-    assert results.count("<polyline") == 2
-    assert "Cooling load in percent over time, from 50 to 51 %." in results
+    assert results.count("<polyline") == 3
+    assert "Cooling load in percent over time, from 0 to 60 %." in results
     titles = re.findall(r'<title id="([^"]+)"', results)
-    assert titles == ["chart-title", "load-title"]
+    assert titles == ["chart-title", "load-title", "runtime-title"]
     Reading.objects.update(load=None)
     alone = client.get(reverse("event_results", args=[made.pk])).content.decode()
     assert alone.count("<polyline") == 1
