@@ -1,6 +1,12 @@
-"""What people type, and what stands in addresses: numbers, lists, controls that say what is off."""
+"""What people type, and what stands in addresses: numbers, lists, days, controls that say what is
+off."""
+
+from datetime import date
 
 from django import forms
+
+# No program has events before or after; a year beyond is a slip of the hand, and calendars end.
+_YEARS = range(2000, 2200)
 
 
 def number(text: str) -> int:
@@ -13,6 +19,12 @@ def listed(text: str) -> list[str]:
     """Values separated by commas or semicolons, each once, in their order."""
     words = text.replace(";", ",").split(",")
     return list(dict.fromkeys(word.strip() for word in words if word.strip()))
+
+
+def likely(day: date) -> None:
+    """For the ``validators`` of a field: refuses a day that can only be mistyped."""
+    if day.year not in _YEARS:
+        raise forms.ValidationError(f"Is the year {day:%Y} right? Write one from 2000 to 2199.")
 
 
 def describe(form: forms.BaseForm) -> None:

@@ -9,6 +9,7 @@ from django.conf import settings
 from django.contrib.auth.password_validation import validate_password
 
 from base.refusal import Refused
+from base.typed import likely
 from people.models import User
 from people.queries.audit import Wanted
 from people.states import ROLE_SENTENCES
@@ -79,8 +80,8 @@ class AuditForm(forms.Form):
     subject = forms.CharField(
         label="To what", required=False, max_length=120, help_text="For example event:12."
     )
-    since = forms.DateField(label="From", required=False, widget=_Day())
-    until = forms.DateField(label="To", required=False, widget=_Day())
+    since = forms.DateField(label="From", required=False, widget=_Day(), validators=[likely])
+    until = forms.DateField(label="To", required=False, widget=_Day(), validators=[likely])
 
     def __init__(self, *args: Any, verbs: list[str], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

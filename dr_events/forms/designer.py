@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from django import forms
 
 from base.refusal import Refused
-from base.typed import describe, listed, number
+from base.typed import describe, likely, listed, number
 from dr_events import operations
 from dr_events.queries import groups
 from dr_events.rules import limits as rules
@@ -50,6 +50,7 @@ class EventForm(forms.Form):
         label="Date",
         widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
         input_formats=["%Y-%m-%d"],
+        validators=[likely],
     )
     start = forms.TimeField(
         label="Start",

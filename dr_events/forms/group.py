@@ -10,23 +10,33 @@ from enrollments.models import RULE_FIELDS
 
 
 class Words(forms.CharField):
-    """Values separated by commas; ``cleaned`` is a list, each once."""
+    """Values separated by commas, each of at most ``longest`` letters; ``cleaned`` is a list, each
+    once."""
 
-    def __init__(self, *, label: str, help_text: str) -> None:
+    def __init__(self, *, label: str, help_text: str, longest: int = 60) -> None:
         super().__init__(label=label, help_text=help_text, required=False)
+        self.longest = longest
 
     def prepare_value(self, value: Any) -> Any:
         return ", ".join(value) if isinstance(value, list | tuple) else value
 
     def to_python(self, value: Any) -> list[str]:  # type: ignore[override]
-        return list(dict.fromkeys(word[:60] for word in listed(value or "")))
+        words = listed((value or "").replace("\0", ""))
+        for word in words:
+            if len(word) > self.longest:
+                raise forms.ValidationError(
+                    f"{word[: self.longest]}… is too long for one. Separate them by commas."
+                )
+        return words
 
 
 class GroupForm(forms.Form):
     """A group's name and rule."""
 
     name = forms.CharField(label="Name", max_length=60)
-    postal_codes = Words(label="By postal code", help_text="Separated by commas. Empty: any.")
+    postal_codes = Words(
+        label="By postal code", help_text="Separated by commas. Empty: any.", longest=20
+    )
     feeders = Words(label="By feeder", help_text="As in the customer list. Empty: any.")
     substations = Words(label="By substation", help_text="As in the customer list. Empty: any.")
     outdoor_types = forms.MultipleChoiceField(

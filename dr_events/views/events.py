@@ -150,7 +150,8 @@ def event_approve(request: HttpRequest, event_id: int) -> HttpResponse:
 @approver_act
 @require_POST
 def event_send_back(request: HttpRequest, event_id: int) -> HttpResponse:
-    reason, seen = request.POST.get("reason", ""), number(request.POST.get("seen", ""))
+    reason = request.POST.get("reason", "").replace("\0", "").strip()[:200]
+    seen = number(request.POST.get("seen", ""))
     return _decide(
         request,
         event_id,

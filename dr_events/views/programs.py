@@ -147,7 +147,7 @@ def _publish(request: HttpRequest, slug: str) -> HttpResponse:
     if not me(request).may_approve:
         raise PermissionDenied
     _named(slug)
-    after, text = request.POST.get("after", ""), request.POST.get("text", "")
+    after, text = request.POST.get("after", ""), request.POST.get("text", "").replace("\0", "")
     try:
         terms = operations.publish_terms(
             slug=slug,
