@@ -15,7 +15,7 @@ from dr_events import queries
 from dr_events.tasks import Ring
 from partners import posting
 from partners.models import Webhook
-from partners.operations import answers, posts, practice, quotas, world
+from partners.operations import answers, posts, practice, quotas, tokens, world
 from partners.queries import news
 from people.models import User
 from people.states import MAY_OPERATE
@@ -40,6 +40,7 @@ def partner_news(self: Any, /, **_: Any) -> None:
             log.exception("the practice world cannot be played on")
     answers.forget_old(real_now=real_now)
     quotas.forget_old()
+    tokens.forget_old(real_now=real_now)
     posts.forget_old(real_now=real_now)
     if self.request.called_directly:
         return
@@ -73,6 +74,7 @@ def due() -> list[Ring]:
             real_now=real_now,
             answers_before=real_now - answers.KEEP,
             posts_before=real_now - posts.KEEP,
+            tokens_before=real_now - tokens.KEEP,
         ) or _practice_is_due(real_now)
     except DatabaseError:
         log.exception("what partners are due cannot be read")

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from allauth.idp.oidc.models import Token
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
 
 from dr_events.models import Event
@@ -135,7 +136,13 @@ def has_practice_clients() -> bool:
     return PartnerClient.objects.filter(is_practice=True).exists()
 
 
-def is_due(*, real_now: datetime, answers_before: datetime, posts_before: datetime) -> bool:
+def is_due(
+    *,
+    real_now: datetime,
+    answers_before: datetime,
+    posts_before: datetime,
+    tokens_before: datetime,
+) -> bool:
     """Whether there is anything to do about partners."""
     return (
         is_anything_new()
@@ -143,4 +150,5 @@ def is_due(*, real_now: datetime, answers_before: datetime, posts_before: dateti
         or bool(to_tell())
         or KeptAnswer.objects.filter(made_at__lt=answers_before).exists()
         or Post.objects.filter(made_at__lt=posts_before).exists()
+        or Token.objects.filter(expires_at__lt=tokens_before).exists()
     )

@@ -9,6 +9,7 @@ from django.test import Client as Browser
 from django.utils import timezone
 
 from partners.operations import clients
+from partners.tasks import due, partner_news
 from partners.who import EVENTS, READ
 from people.operations import Actor
 from tests import cast
@@ -131,6 +132,17 @@ def test_a_token_ends(made):
     form = {"token": token, "client_id": made.client_id, "client_secret": made.secret}
     assert Browser().post("/identity/o/api/revoke", form).status_code == 200
     assert programs(token).status_code == 401
+
+
+def test_ended_tokens_are_not_kept_for_ever(made):
+    good, old = ask(made).json()["access_token"], ask(made).json()["access_token"]
+    assert due() == []
+    long_ago = timezone.now() - timedelta(days=1, seconds=1)
+    Token.objects.by_value(old).update(expires_at=long_ago)
+    assert [ring.task for ring in due()] == [partner_news]
+    partner_news.run()
+    assert Token.objects.count() == 1
+    assert (programs(good).status_code, programs(old).status_code, due()) == (200, 401, [])
 
 
 def test_only_its_own_client_ends_a_token(made):
