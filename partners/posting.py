@@ -32,8 +32,9 @@ log = logging.getLogger(__name__)
 TOTAL_S = 10.0
 CONNECT_S = 5.0
 MOST_BYTES = 64 * 1024
-# Receivers talked with at once, and the posts each gets while its first ones go well.
-AT_ONCE, IN_A_ROW, ROUND_S = 16, 20, 5.0
+# Receivers talked with at once, and the posts each gets while its first ones go well: enough for a
+# quick one, or an event's news would wait for minutes behind that of a thousand homes.
+AT_ONCE, IN_A_ROW, ROUND_S = 16, 100, 5.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from partners import posting
 from partners.models import Change, Post, Webhook
 from partners.operations import clients, hooks, posts
 from partners.rules import signing
-from partners.states import PostState
+from partners.states import Happened, PostState
 from partners.tasks import due
 from people.operations import Actor
 from tests import cast
@@ -160,6 +160,16 @@ def test_while_the_broker_is_silent_the_sweep_talks_to_nobody(summer, receiver):
     assert receiver.connections == 0
     work()
     assert Post.objects.get().state == PostState.DELIVERED
+
+
+def test_a_quick_receiver_gets_a_hundred_in_a_row(summer, receiver):
+    ours, _ = hook(client(summer), f"http://{receiver.host}/in")
+    now = timezone.now()
+    waiting = [posts.compose(ours, Happened.TEST, n, {}, now) for n in range(1, 121)]
+    Post.objects.bulk_create(waiting)
+    assert posting.post_due() == 100
+    assert [json.loads(one.body)["sequence"] for one in receiver.got] == list(range(1, 101))
+    assert posting.post_due() == 20
 
 
 def test_a_dead_poster_leaves_its_webhook_to_the_next(summer, receiver):
