@@ -21,7 +21,7 @@ HOOK_MOVES = {
 class PostState(ColoredChoices):
     """
     WAITING ──> DELIVERED (the receiver answered 2xx)
-       └──> FAILED (never answered so over about eight hours)
+       └──> FAILED (never answered so over about eight hours, while others arrived)
     Both go back to WAITING when a person asks for it again.
     """
 

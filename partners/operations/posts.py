@@ -96,7 +96,7 @@ def settle(*, hook_id: uuid.UUID, tries: Sequence[Tried], dice: float) -> None:
         Post.objects.filter(webhook=hook).exclude(asked_at=None).update(asked_at=None)
     hook.lease_until = None
     hook.save(update_fields=["lease_until", "failing_since", "failures", "next_try_at"])
-    if tries and hook.failing_since and tries[-1].at - hook.failing_since >= retries.GIVE_UP_AFTER:
+    if tries and _is_hopeless(hook, tries[-1].at):
         why = f"No answer of 2xx for hours; the last trouble: {tries[-1].trouble}"[:200]
         Webhook.objects.pick(id=hook.pk).move(
             HookState.ACTIVE, HookState.PAUSED, paused_at=tries[-1].at, paused_why=why, told_at=None
@@ -128,8 +128,14 @@ def _settle_one(hook: Webhook, tried: Tried, dice: float) -> None:
     if not (post.asked_at and hook.next_try_at and hook.next_try_at > tried.at):
         hook.failing_since, hook.failures = hook.failing_since or tried.at, hook.failures + 1
         hook.next_try_at = tried.at + retries.wait(hook.failures, dice=dice)
-    if tried.at - began >= retries.GIVE_UP_AFTER:
+    # A receiver that answers nothing is paused; then this one waits with the others.
+    if tried.at - began >= retries.GIVE_UP_AFTER and not _is_hopeless(hook, tried.at):
         Post.objects.pick(id=post.pk).move(PostState.WAITING, PostState.FAILED)
+
+
+def _is_hopeless(hook: Webhook, at: datetime) -> bool:
+    """Whether it answered nothing as it should for hours."""
+    return hook.failing_since is not None and at - hook.failing_since >= retries.GIVE_UP_AFTER
 
 
 def told(*, hook_id: uuid.UUID, real_now: datetime) -> None:

@@ -10,7 +10,7 @@ from base import clock
 from enrollments.tokens import vault
 from partners import posting
 from partners.models import Post, Webhook
-from partners.operations import hooks, posts
+from partners.operations import hooks
 from partners.states import HookState, PostState
 from tests import cast
 from tests.partner_hooks import DESK, client, hook, hurry, work, write
@@ -74,7 +74,7 @@ def test_hours_without_an_answer_pause_it_and_the_operators_are_told_once(summer
     ours.refresh_from_db()
     assert (ours.state, ours.told_at) == (HookState.PAUSED, None)
     assert ours.paused_why.endswith("It answered 500.")
-    assert Post.objects.get().state == PostState.FAILED
+    assert Post.objects.get().state == PostState.WAITING
     asked = len(receiver.got)
 
     work()
@@ -84,20 +84,16 @@ def test_hours_without_an_answer_pause_it_and_the_operators_are_told_once(summer
     assert "/console/partners/c-leap/" in mail.outbox[0].body
     assert len(receiver.got) == asked
 
-    # News is kept meanwhile; resumed, it goes out.
+    # News is kept, what was tried in vain first of all; resumed, it goes out.
     cast.enrolled(summer, "9999W000001")
     write()
     assert posting.post_due() == 0
     receiver.answer = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
     hooks.resume(hook_id=ours.pk, actor=DESK, now=cast.MORNING)
-    assert posting.post_due() == 1
-    posts.replay(
-        post_id=Post.objects.get(state="FAILED").pk,
-        actor=DESK,
-        now=cast.MORNING,
-        real_now=timezone.now(),
-    )
-    assert posting.post_due() == 1
+    assert posting.post_due() == 2
+    assert [got.body for got in receiver.got[asked:]] == [
+        post.body.encode() for post in Post.objects.order_by("sequence")
+    ]
     assert set(Post.objects.values_list("state", flat=True)) == {PostState.DELIVERED}
 
 
