@@ -100,6 +100,7 @@ def wish_of(draft: Draft | Event) -> rules.Wish:
         draft.cool_f,
         draft.heat_f,
         draft.price_cents,
+        draft.note,
     )
 
 

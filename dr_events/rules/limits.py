@@ -43,11 +43,21 @@ class Wish:
     cool_f: Decimal | None = None
     heat_f: Decimal | None = None
     price_cents: Decimal | None = None  # per kWh
+    note: str = ""  # at the wall control
 
 
 def problems(wish: Wish, limits: Limits, *, now: datetime) -> list[Refused]:
     """Everything that is wrong with the wish, as sentences with the field they belong to."""
-    return [*_time_problems(wish, limits, now), *_comfort_problems(wish, limits)]
+    found = [*_time_problems(wish, limits, now), *_comfort_problems(wish, limits)]
+    if not wish.note.isprintable():  # Carrier's message would be refused when it is handed on
+        found.append(
+            Refused(
+                "The message at the wall control must be one line, without invisible characters.",
+                field="note",
+                code="note",
+            )
+        )
+    return found
 
 
 def _time_problems(wish: Wish, limits: Limits, now: datetime) -> Iterator[Refused]:

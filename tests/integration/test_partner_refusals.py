@@ -58,6 +58,7 @@ def leap(summer):
         ({"postal_codes": "62701"}, 400, "postal_codes", "not-a-list"),
         ({"postal_codes": ["62701", 5]}, 400, "postal_codes.1", "invalid"),
         ({"control_percent": 51}, 400, "control_percent", "max-value"),
+        ({"note": "Thank\nyou"}, 422, "note", "note"),
         ({"program": "nowhere"}, 400, "program", "not-found"),
         ({"program": "winter-peak"}, 400, "program", "not-found"),
         ({"starts_at": "2026-07-14T08:00:00-05:00"}, 422, "starts_at", "past"),
