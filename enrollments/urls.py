@@ -8,6 +8,7 @@ from enrollments.views import (
     joining,
     proof,
     questions,
+    stopping,
 )
 
 urlpatterns = [
@@ -17,6 +18,7 @@ urlpatterns = [
     path("join/<slug:slug>/agree/", joining.join_agree, name="join_agree"),
     path("join/<slug:slug>/account/", joining.join_account, name="join_account"),
     path("join/<slug:slug>/again/", joining.join_again, name="join_again"),
+    path("join/<slug:slug>/stop/", stopping.join_stop, name="join_stop"),
     path("join/<slug:slug>/answer/", joining.join_answer, name="join_answer"),
     path("join/<slug:slug>/answers/", answering.join_answers, name="join_answers"),
     path("join/<slug:slug>/connect/", joining.join_connect, name="join_connect"),

@@ -301,6 +301,14 @@ def erase(*, user: User, actor: Actor, now: datetime, last_words: LastWords | No
         _give_back_forgotten(forgotten, last_words)
 
 
+def stop_joining(*, user: User, program: Program, actor: Actor, now: datetime) -> bool:
+    """``operations.stop_joining`` in the same way; whether a permission ended. Raises Refused."""
+    ended = operations.stop_joining(user=user, program=program, actor=actor, now=now)
+    for forgotten in ended:
+        _give_back_forgotten(forgotten, None)
+    return bool(ended)
+
+
 def decide(
     *,
     act: str,

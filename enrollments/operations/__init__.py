@@ -73,6 +73,7 @@ from enrollments.operations.permission import (
 )
 from enrollments.operations.questioning import Wording, ask_question, stop_asking
 from enrollments.operations.replacing import confirm_replacement, deny_replacement
+from enrollments.operations.stopping import stop_joining
 from enrollments.operations.visiting import count_visit
 
 __all__ = [
@@ -146,6 +147,7 @@ __all__ = [
     "stop_being_the_mailer",
     "stop_bulk",
     "stop_event_mail",
+    "stop_joining",
     "survey",
     "sync_failed",
     "take_link_attempt",

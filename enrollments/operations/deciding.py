@@ -139,10 +139,11 @@ def _reject(choice: Choice, reason: str, actor: Actor, now: datetime) -> list[Fo
     )
     subject = f"application:{application.pk}"
     tell(user=application.user, kind=NoticeKind.REJECTED, subject=subject, now=now)
-    return _forget_what_nobody_needs(application.user, actor, now)
+    return forget_what_nobody_needs(application.user, actor, now)
 
 
-def _forget_what_nobody_needs(user: User, actor: Actor, now: datetime) -> list[Forgotten]:
+def forget_what_nobody_needs(user: User, actor: Actor, now: datetime) -> list[Forgotten]:
+    """End this person's permissions unless they are in a program, or on the way into one."""
     still_in = Enrollment.objects.filter(user=user, state__in=LIVE_ENROLLMENTS).exists()
     if still_in or Application.objects.filter(user=user, state__in=LIVE_APPLICATIONS).exists():
         return []

@@ -23,6 +23,8 @@ STEPS = ("consent", "connect", "choose", "done")
 BEFORE_CARRIER = ("consent", "account", "questions", "connect")
 # Where the questions, if there are any, were answered before.
 ANSWERED = ("connect", "relink", "reading", "choose", "done")
+# Agreed to the terms, and no system in the program.
+ON_THE_WAY = ("account", "questions", "connect", "relink", "reading", "choose")
 SAME_STEP = {
     "rejected": "consent",
     "account": "consent",
@@ -116,6 +118,7 @@ def _step(
         context["form"] = form or AccountForm(initial=_typed(journey))
     if journey.step == "consent":
         context["is_newer"] = queries.agreed(me(request), page.program) is not None
+    context["may_stop"] = journey.step in ON_THE_WAY
     if journey.step in ANSWERED:
         context["may_answer_again"] = bool(queries.questions_of(page.program))
     if journey.step == "questions":

@@ -70,7 +70,7 @@ FOR_A_HOME = {"pause", "resume", "withdraw", "confirm_replacement", "deny_replac
 # was allowed: written by whoever did that.
 OWN = {
     "agree", "answer", "apply_again", "close_calendar", "enroll", "erase", "forget_tokens", "link",
-    "match_account", "open_calendar", "opt_back_in", "opt_out", "stop_event_mail",
+    "match_account", "open_calendar", "opt_back_in", "opt_out", "stop_event_mail", "stop_joining",
     "want_event_mail", "switched", "not_switched", "not_linked", "write",
 }  # fmt: skip
 
