@@ -121,6 +121,8 @@ def change_role(*, user_id: int, seen: str, role: Role, actor: Actor, now: datet
         )
     before = user.role
     User.objects.filter(pk=user.pk).update(role=role, **_back_office(role))
+    if role not in MAY_MANAGE:
+        _take_back_what_they_offered(user, actor, now)
     record(
         actor=actor,
         verb="change-role",
@@ -138,6 +140,7 @@ def deactivate(*, user_id: int, actor: Actor, now: datetime) -> None:
     if not User.objects.filter(pk=user.pk, is_active=True).update(is_active=False):
         return
     ended = _end_all(user)
+    _take_back_what_they_offered(user, actor, now)
     record(actor=actor, verb="deactivate", subject=f"user:{user.pk}", now=now, sessions=ended)
 
 
@@ -171,6 +174,13 @@ def end_session(*, session_id: int, actor: Actor, now: datetime) -> bool:
     found.end()
     record(actor=actor, verb="end-session", subject=f"user:{found.user_id}", now=now, ip=found.ip)
     return True
+
+
+def _take_back_what_they_offered(user: User, actor: Actor, now: datetime) -> None:
+    """Or whoever is shut out comes back by a link they mailed to themselves."""
+    theirs = Invitation.objects.filter(invited_by=Actor.person(user).name)
+    for open_one in theirs.filter(state=InvitationState.OPEN).order_by("pk"):
+        withdraw_invitation(invitation_id=open_one.pk, actor=actor, now=now)
 
 
 def _end_all(user: User) -> int:

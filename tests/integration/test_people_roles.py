@@ -16,7 +16,7 @@ from people import operations
 from people.models import ActivityEntry, User
 from people.operations import Actor
 from people.queries.team import browser
-from people.states import Role
+from people.states import InvitationState, Role
 from tests import cast
 from tests.integration.test_people import (
     FIREFOX,
@@ -124,6 +124,26 @@ def test_shutting_somebody_out_ends_every_session_at_once(desk: Client) -> None:
     assert (entry.subject, entry.detail) == (f"user:{olga.pk}", {"sessions": 2})
     desk.post(f"/console/people/{olga.pk}/reactivate/")
     assert signed_in(olga).get("/console/").status_code == 200
+
+
+@pytest.mark.parametrize("act", ["deactivate", "role"])
+def test_what_somebody_offered_goes_when_they_may_offer_nothing_any_more(
+    desk: Client, act: str
+) -> None:
+    """A link they mailed to an address of their own would let them in again."""
+    mallory = somebody(Role.ADMIN, "mallory@utility.example")
+    offer = {"role": Role.ADMIN, "now": NOW, "real_now": NOW}
+    theirs, _ = operations.invite(
+        email="second@utility.example", actor=Actor.person(mallory), **offer
+    )
+    ada = Actor.person(User.objects.get(email="ada@utility.example"))
+    other, _ = operations.invite(email="nora@utility.example", actor=ada, **offer)
+    desk.post(f"/console/people/{mallory.pk}/{act}/", {"role": "VIEWER", "seen": "ADMIN"})
+    theirs.refresh_from_db()
+    other.refresh_from_db()
+    assert (theirs.state, other.state) == (InvitationState.WITHDRAWN, InvitationState.OPEN)
+    entry = ActivityEntry.objects.get(verb="withdraw-invitation")
+    assert (entry.subject, entry.actor) == (f"invitation:{theirs.pk}", ada.name)
 
 
 def test_a_session_nobody_noted_ends_too(desk: Client) -> None:
