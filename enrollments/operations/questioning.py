@@ -70,13 +70,20 @@ def ask_question(
 
 
 @transaction.atomic
-def stop_asking(*, program: Program, key: str, actor: Actor, now: datetime) -> int:
-    """This key is asked no more; what was answered stays. Zero when it was not asked."""
+def stop_asking(*, program: Program, key: str, after: int, actor: Actor, now: datetime) -> int:
+    """This key is asked no more; what was answered stays. ``after`` is the version that was shown.
+    Zero when it was not asked. Raises Refused when it is asked in other words by now."""
     _may(actor)
-    newest = Question.objects.filter(program=program, key=key).order_by("-version")[:1]
-    stopped = Question.objects.filter(id__in=newest.values("id"), is_asked=True).update(
-        is_asked=False
-    )
+    Program.objects.select_for_update(no_key=True).get(id=program.pk)
+    newest = Question.objects.filter(program=program, key=key).order_by("-version").first()
+    if newest is None or not newest.is_asked:
+        return 0
+    if newest.version != after:
+        raise Refused(
+            "Somebody changed this question meanwhile; it is still asked. Read it as it is now.",
+            code="stale",
+        )
+    stopped = Question.objects.filter(id=newest.pk, is_asked=True).update(is_asked=False)
     if stopped:
         record(
             actor=actor,

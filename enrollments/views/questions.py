@@ -11,6 +11,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from base import clock
 from base.refusal import Refused
+from base.typed import number
 from enrollments import operations, queries
 from enrollments.forms import QuestionForm
 from enrollments.models import Program
@@ -91,7 +92,13 @@ def _page(
 @approver_act
 @require_POST
 def question_stop(request: HttpRequest, slug: str, key: str) -> HttpResponse:
-    program = _program(slug)
-    if operations.stop_asking(program=program, key=key, actor=actor_of(request), now=clock.now()):
-        messages.success(request, "It is asked no more. What was answered stays on record.")
+    """``after``, the version that was shown, travels with the form."""
+    program, after = _program(slug), number(request.POST.get("after", ""))
+    try:
+        if operations.stop_asking(
+            program=program, key=key, after=after, actor=actor_of(request), now=clock.now()
+        ):
+            messages.success(request, "It is asked no more. What was answered stays on record.")
+    except Refused as refused:
+        messages.error(request, str(refused))
     return redirect("program_questions", slug)

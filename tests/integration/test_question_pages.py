@@ -131,7 +131,7 @@ def test_asked_no_more_and_what_was_answered_stays(desk: Client, summer: Program
     )
     stop = reverse("question_stop", args=[summer.slug, "medical-need"])
     for _ in range(2):
-        desk.post(stop)
+        desk.post(stop, {"after": 1})
     page = desk.get(address(summer)).content.decode()
     assert "Asked no more" in page
     assert "1 yes, 0 no" in page
@@ -139,6 +139,21 @@ def test_asked_no_more_and_what_was_answered_stays(desk: Client, summer: Program
     assert list(ActivityEntry.objects.values_list("verb", flat=True)) == [
         "ask-question", "stop-asking",
     ]  # fmt: skip
+
+
+def test_a_question_that_was_changed_meanwhile_is_still_asked(
+    desk: Client, summer: Program
+) -> None:
+    """Whoever presses Stop has read the words before."""
+    for after in (0, 1):
+        desk.post(address(summer), MEDICAL | {"key": "medical-need", "after": after})
+    stop = reverse("question_stop", args=[summer.slug, "medical-need"])
+    for sent in ({"after": 1}, {}):
+        page = desk.post(stop, sent, follow=True).content.decode()
+        assert "Somebody changed this question meanwhile; it is still asked." in page
+    _, version, _, _, is_asked = newest(summer)[-1]
+    assert (version, is_asked) == (2, True)
+    assert not ActivityEntry.objects.filter(verb="stop-asking").exists()
 
 
 def test_only_an_approver_changes_what_is_asked(client: Client, summer: Program) -> None:
@@ -151,5 +166,5 @@ def test_only_an_approver_changes_what_is_asked(client: Client, summer: Program)
     with pytest.raises(Refused, match="Only an approver"):
         operations.ask_question(after=0, wording=Wording("Why?", None), **values)  # type: ignore[arg-type]
     with pytest.raises(Refused, match="Only an approver"):
-        operations.stop_asking(**values)  # type: ignore[arg-type]
+        operations.stop_asking(after=1, **values)  # type: ignore[arg-type]
     assert newest(summer) == []
