@@ -132,12 +132,10 @@ def test_what_somebody_offered_goes_when_they_may_offer_nothing_any_more(
 ) -> None:
     """A link they mailed to an address of their own would let them in again."""
     mallory = somebody(Role.ADMIN, "mallory@utility.example")
-    offer = {"role": Role.ADMIN, "now": NOW, "real_now": NOW}
-    theirs, _ = operations.invite(
-        email="second@utility.example", actor=Actor.person(mallory), **offer
-    )
+    offer = partial(operations.invite, role=Role.ADMIN, now=NOW, real_now=NOW)
+    theirs, _ = offer(email="second@utility.example", actor=Actor.person(mallory))
     ada = Actor.person(User.objects.get(email="ada@utility.example"))
-    other, _ = operations.invite(email="nora@utility.example", actor=ada, **offer)
+    other, _ = offer(email="nora@utility.example", actor=ada)
     desk.post(f"/console/people/{mallory.pk}/{act}/", {"role": "VIEWER", "seen": "ADMIN"})
     theirs.refresh_from_db()
     other.refresh_from_db()
