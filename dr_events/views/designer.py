@@ -70,7 +70,7 @@ def event_edit(request: HttpRequest, event_id: int) -> HttpResponse:
 def _revise(request: HttpRequest, form: EventForm, program: Program, event: Event) -> HttpResponse:
     seen = request.POST.get("seen", "")
     try:
-        operations.revise(
+        changed = operations.revise(
             event_id=event.pk,
             seen=int(seen) if seen.isdecimal() and len(seen) < 9 else -1,
             program=program,
@@ -89,7 +89,7 @@ def _revise(request: HttpRequest, form: EventForm, program: Program, event: Even
         messages.success(request, "The draft is changed. Nothing is sent until it is submitted.")
         return redirect("event", event.pk)
     try:
-        _submit_once(event.pk, actor_of(request))
+        _submit_once(event.pk, changed.version, actor_of(request))
         messages.success(request, said(event.pk))
     except Refused as refused:
         messages.error(request, f"The draft is changed, but not handed on: {refused}")
@@ -113,7 +113,7 @@ def _save(request: HttpRequest, form: EventForm) -> HttpResponse:
     try:
         kept = _draft_once(program, form.wish(), actor)
         if request.POST.get("act") == "submit":
-            _submit_once(kept, actor)
+            _submit_once(kept, 1, actor)
     except operations.Invalid as invalid:
         form.refuse(invalid.problems)
     except Refused as refused:
@@ -153,11 +153,12 @@ def _twin(key: str) -> int:
     return known or 0
 
 
-def _submit_once(event_id: int, actor: Actor) -> None:
+def _submit_once(event_id: int, seen: int, actor: Actor) -> None:
+    """``seen`` is the version that was saved: a new draft is the first."""
     if pages.state_of(event_id) != EventState.DRAFT:
         return  # the first press has submitted it
     try:
-        dispatch.submit(event_id=event_id, actor=actor, now=clock.now())
+        dispatch.submit(event_id=event_id, seen=seen, actor=actor, now=clock.now())
     except Refused as refused:
         if refused.code != "wrong-state":
             raise

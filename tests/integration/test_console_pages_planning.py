@@ -8,9 +8,11 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
+from dr_events import operations
 from dr_events.models import Dispatch, Event
 from dr_events.states import Delivery, EventState
 from enrollments.models import Program, Terms
+from people.operations import Actor
 from tests import cast
 from tests.integration.test_console_pages import desk, event, morning, olga, typed
 
@@ -42,6 +44,23 @@ def test_a_draft_is_kept_and_submitted_later(desk: Client) -> None:
     desk.post(reverse("event_submit", args=[event.pk]), {"seen": 1})
     event.refresh_from_db()
     assert event.state == EventState.SCHEDULED
+
+
+def test_a_form_hands_on_what_it_saved_and_nothing_somebody_else_changed(desk: Client) -> None:
+    """Paul changes Olga's draft; she goes back to the form it came from and presses Schedule."""
+    program = cast.program()
+    cast.neighborhood(program, 1)
+    desk.post(reverse("event_new"), typed(program, act="draft"))
+    draft = Event.objects.get()
+    operations.revise(
+        event_id=draft.pk, seen=1, program=program, wish=cast.wish(note="One degree"),
+        actor=Actor.person(cast.operator("paul@utility.example")), now=cast.MORNING,
+    )  # fmt: skip
+    text = desk.post(reverse("event_new"), typed(program)).content.decode()
+    assert "Somebody changed this draft meanwhile; nothing was handed on." in text
+    draft = Event.objects.get()
+    assert (draft.state, draft.note) == (EventState.DRAFT, "One degree")
+    assert not Dispatch.objects.exists()
 
 
 def test_the_same_form_pressed_twice_is_one_event(desk: Client) -> None:
