@@ -1,7 +1,7 @@
 """Fixtures of the browser tests: one Chromium for all, a device of its own for every visitor.
 
-The browser closes with this package: while it is open an event loop runs, and Django refuses to
-ask the database then.
+The browser closes with this package. While it is open an event loop runs in this thread, and Django
+would refuse to ask the database; nothing here is asynchronous, so it is told not to mind.
 """
 
 import os
@@ -41,7 +41,8 @@ def _chromium() -> str:
 @pytest.fixture(scope="package")
 def chromium() -> Iterator[Browser]:
     expect.set_options(timeout=PATIENCE_MS)
-    with sync_playwright() as playwright:
+    with pytest.MonkeyPatch.context() as patch, sync_playwright() as playwright:
+        patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")
         browser = playwright.chromium.launch(executable_path=_chromium(), args=ARGUMENTS)
         yield browser
         browser.close()

@@ -2,11 +2,11 @@
 
 import csv
 import re
-from datetime import date, timedelta
+from datetime import date
 
 from playwright.sync_api import expect
 
-from portal.demo import clock, environment, story
+from portal.demo import environment
 from tests.browser.conftest import Arrive
 from tests.browser.visitor import DESKTOP, PHONE, Visitor
 from tests.stack import Stack
@@ -94,75 +94,6 @@ def test_the_designer_says_what_is_wrong_where_it_is_wrong(stack: Stack, desktop
     who.press(who.page.get_by_text("Discard the draft"))
     who.press(who.button("Discard it"))
     who.sees("Cancelled")
-
-
-def test_an_event_is_watched_from_plan_to_results(
-    stack: Stack, desktop: Arrive, phone: Arrive
-) -> None:
-    who, home, day = desktop(), phone(), stack.fresh_day()
-    start = stack.at(day, 12).replace(hour=15)
-    sign_in(who, stack)
-    who.look("today", "light", "dark")
-    schedule(who, day, "Hot afternoon")
-    who.page.evaluate("window.notReloaded = true")
-    until(who, "delivery", "Planned", stack.enrolled)
-    who.look("board-scheduled", "light", "dark")
-
-    one, other = [one for one in stack.joined if one.systems == 1][:2]
-    home.sign_in(one.household.email, one.household.password)
-    home.go("/home/")
-    home.sees("Hot afternoon")
-    home.look("home-planned")
-    home.press(home.page.get_by_role("link", name="Say no to this event"))
-    home.reads("Say no to Hot afternoon?")
-    home.look("say-no")
-    home.press(home.button("Say no"))
-    home.sees("You said no to Hot afternoon")
-    home.look("said-no")
-    until(who, "delivery", "Not sent", 1)
-    expect(who.page.locator('section[aria-labelledby="opt-outs"] tbody tr')).to_have_count(1)
-
-    send(who, stack, day, stack.enrolled - 1)
-    late = phone()
-    late.sign_in(other.household.email, other.household.password)
-    late.press(late.page.get_by_role("link", name=re.compile("^How to stop it")))
-    late.reads("Say no to Hot afternoon?")
-    late.look("say-no-late")
-    late.press(late.button("Note my no"))
-    late.sees("Carrier already has it")
-    who.sees("1 home said no here after the request had left")
-
-    stack.at(day, 14, 49)
-    clock.set_rate(stack.house.clock_file, story.UNWATCHED)
-    try:
-        until(who, "participation", "Taking part", 5)
-        who.look("board-running", "light", "dark")
-        home.go("/home/")
-        home.look("home-running")
-        over = start + timedelta(hours=1, minutes=11)
-        stack.wait(lambda: clock.now(stack.house.clock_file) >= over, "the end of the event")
-    finally:
-        clock.set_rate(stack.house.clock_file, 1.0)
-    expect(who.page.get_by_role("heading", name="Completed")).to_be_visible()
-    until(who, "participation", "Took part", 5)
-    assert who.page.evaluate("window.notReloaded"), "the board needed a reload"
-
-    who.press(who.link("Results"))
-    who.reads(re.compile("Results of Hot afternoon"))
-    who.look("results", "light", "dark")
-    with who.page.expect_download() as download:
-        who.press(who.link("Download CSV"))
-    rows = list(csv.DictReader(download.value.path().read_text("utf-8-sig").splitlines()))
-    assert len(rows) == stack.enrolled
-    assert sum(row["participation"] == "Took part" for row in rows) == figure(
-        who, "participation", "Took part"
-    )
-    home.go("/home/")
-    home.sees("You said no")
-    home.look("home-after")
-    who.sign_out()
-    who.go("/console/")
-    expect(who.page).to_have_url(re.compile("/accounts/login"))
 
 
 def test_an_event_is_called_off_before_it_is_sent(stack: Stack, desktop: Arrive) -> None:

@@ -1,7 +1,6 @@
 """What an operator does in the console besides planning: a code at the door, four eyes, mending."""
 
 import re
-from typing import Any
 
 from allauth.mfa.totp.internal.auth import (
     format_hotp_value,
@@ -12,7 +11,6 @@ from playwright.sync_api import expect
 
 from portal.demo import environment
 from tests.browser.conftest import Arrive
-from tests.browser.test_journey import Faults, faults
 from tests.browser.test_operator import (
     DESIGNER,
     everywhere,
@@ -24,7 +22,6 @@ from tests.browser.test_operator import (
 from tests.browser.visitor import Visitor
 from tests.stack import Stack
 
-__all__ = ["faults"]  # a fixture
 PROGRAM = f"/console/programs/{environment.PROGRAM}/"
 
 
@@ -40,18 +37,30 @@ def confirm(who: Visitor, password: str) -> None:
         expect(who.page).not_to_have_url(re.compile("/reauthenticate/"))
 
 
-def test_a_second_factor_from_setting_it_up_to_signing_out(stack: Stack, desktop: Arrive) -> None:
-    who, password = desktop(), stack.house.kept.console_password
-    sign_in(who, stack, environment.APPROVER)
+def set_up_app(who: Visitor, password: str) -> str:
+    """Two-step sign-in from now on; the secret of the app."""
     who.go("/accounts/2fa/")
     who.press(who.link("Set up an app"))
     expect(who.page).to_have_url(re.compile("/reauthenticate/|/activate/"))
     confirm(who, password)
     secret = who.page.locator("#authenticator_secret").input_value()
-    who.look("two-step-set-up", "light", "dark")
     who.page.locator("input[name=code]").fill(code(secret))
     who.page.keyboard.press("Enter")
     expect(who.page.get_by_role("heading", level=1)).not_to_have_text(re.compile("Activate"))
+    return secret
+
+
+def take_off_app(who: Visitor, password: str) -> None:
+    who.go("/accounts/2fa/totp/deactivate/")
+    confirm(who, password)
+    who.press(who.page.locator("main form button[type=submit]").first)
+    who.sees("No app is set up.")
+
+
+def test_a_second_factor_from_setting_it_up_to_signing_out(stack: Stack, desktop: Arrive) -> None:
+    who, password = desktop(), stack.house.kept.console_password
+    sign_in(who, stack, environment.APPROVER)
+    secret = set_up_app(who, password)
     try:
         who.sign_out()
         who.sign_in(environment.APPROVER, password)
@@ -66,10 +75,7 @@ def test_a_second_factor_from_setting_it_up_to_signing_out(stack: Stack, desktop
         who.page.keyboard.press("Enter")
         who.reads("Today")
     finally:
-        who.go("/accounts/2fa/totp/deactivate/")
-        confirm(who, password)
-        who.press(who.page.locator("main form button[type=submit]").first)
-        who.sees("No app is set up.")
+        take_off_app(who, password)
     who.sign_out()
     who.go("/console/")
     expect(who.page).to_have_url(re.compile("/accounts/login/"))
@@ -120,41 +126,6 @@ def test_a_second_person_approves_and_the_event_is_called_off(
     olga.press(olga.button("Cancel the event"))
     olga.sees(f"Homes that were spared: {stack.enrolled}.")
     assert stack.posts(stack.at(day, 15)) == {}
-
-
-def test_a_refusal_of_all_is_mended_and_sent_again(
-    stack: Stack, desktop: Arrive, faults: Faults
-) -> None:
-    """One 405: everything stops; a person closes the circuit and sends the failed one again."""
-    who, day = desktop(), stack.fresh_day()
-    stack.at(day, 12)
-    sign_in(who, stack)
-    schedule(who, day, "One was refused")
-    rule: dict[str, Any] = {
-        "kind": "error_before", "match": {"operation": "POST utility_events"}, "status": 405,
-        "count": 1,
-    }  # fmt: skip
-    faults(rule)
-    start = stack.at(day, 14).replace(hour=15)
-    mend = who.button("It is mended: close the circuit")
-    expect(mend).to_be_visible()
-    who.look("circuit-open", "light", "dark")
-    address = who.page.url
-    who.press(mend)
-    who.go(address)
-    until(who, "delivery", "Accepted by Carrier|Confirmed", stack.enrolled - 1)
-    who.press(who.button("Send the failed ones again"))
-    who.sees("Sent again, to homes: 1.")
-    stack.at(day, 14, 10)
-    until(who, "delivery", "Confirmed", stack.enrolled)
-    assert set(stack.posts(start).values()) == {1}, "each home holds it once"
-    assert len(stack.posts(start)) == stack.enrolled
-    who.look("sent-again", "light", "dark")
-    expect(who.button("Send the failed ones again")).to_have_count(0)
-    who.press(who.page.locator("summary", has_text="Cancel the event"))
-    who.page.get_by_label("to confirm").fill("One was refused")
-    who.press(who.button("Cancel the event"))
-    who.sees("Homes that were spared: 0.")
 
 
 def test_a_design_is_kept_started_from_and_deleted(stack: Stack, desktop: Arrive) -> None:

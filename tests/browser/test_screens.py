@@ -1,4 +1,5 @@
-"""Every page once, as a person would see it: wide in light and dark, on a tablet, on a phone.
+"""Pages that only a walk leads to, as a person sees them: wide in light and dark, on a tablet, on a
+phone. All others are opened by test_every_page.py.
 
 The pictures are in tests/artifacts/screens for people to look at. With OFFPEAK_WRITE_IMAGES=1
 those in docs/images are made anew.
@@ -13,7 +14,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
-from portal.demo import clock, environment, story
+from portal.demo import clock, story
 from portal.demo.people import Joined
 from tests.browser.conftest import Arrive
 from tests.browser.test_homeowner import JOIN, say_no_to_the_question, sign_up, to_consent
@@ -80,28 +81,6 @@ def test_the_ruler_and_axe_find_what_is_planted(desktop: Arrive) -> None:
     who.page.evaluate("console.error('planted')")
     assert [trouble.split(": ")[-1] for trouble in who.troubles] == ["planted"]
     who.troubles.clear()
-
-
-def test_pages_for_anybody(desktop: Arrive) -> None:
-    who = desktop()
-    pages = (
-        ("landing", "/"),
-        ("program", f"/programs/{environment.PROGRAM}/"),
-        ("sign-in", "/accounts/login/"),
-        ("sign-up", "/accounts/signup/"),
-        ("reset", "/accounts/password/reset/"),
-        ("reset-sent", "/accounts/password/reset/done/"),
-    )
-    tour(who, pages)
-    with who.refused(404):
-        who.go("/nowhere/")
-        shoot(who, "not-found")
-    who.go("/accounts/login/")
-    who.page.get_by_label("Email").fill("nobody@homes.example")
-    who.page.get_by_label("Password", exact=True).fill("not the one")
-    who.press(who.button("Sign in"))
-    expect(who.page.get_by_role("alert")).to_be_visible()
-    shoot(who, "sign-in-refused")
 
 
 def test_pages_of_joining(stack: Stack, desktop: Arrive) -> None:
@@ -214,26 +193,9 @@ def test_pages_of_an_event(stack: Stack, desktop: Arrive) -> None:
     tour(home, [("home-after", "/home/")])
 
 
-def test_pages_of_the_console(stack: Stack, desktop: Arrive) -> None:
+def test_acting_for_all_that_match_asks_first(stack: Stack, desktop: Arrive) -> None:
     who = desktop()
     sign_in(who, stack)
-    tour(
-        who,
-        (
-            ("events", "/console/events/"),
-            ("systems", "/console/systems/"),
-            ("notices", "/console/notices/"),
-            ("applications-homeowner", "/console/applications/?who=HOMEOWNER"),
-            ("systems-none", "/console/systems/?q=nothing-like-this"),
-            ("programs", "/console/programs/"),
-            ("program-limits", f"/console/programs/{environment.PROGRAM}/"),
-            ("groups", f"/console/programs/{environment.PROGRAM}/groups/"),
-            ("season", f"/console/programs/{environment.PROGRAM}/season/"),
-            ("applications-weeks", "/console/applications/weeks/"),
-            ("questions", f"/console/programs/{environment.PROGRAM}/questions/"),
-            ("console-program-page", f"/programs/{environment.PROGRAM}/"),
-        ),
-    )
     who.go("/console/systems/?state=ACTIVE&q=springfield")
     who.page.get_by_text("With many of them at once").click()
     who.page.get_by_label("All that match the filter").check()
@@ -242,13 +204,14 @@ def test_pages_of_the_console(stack: Stack, desktop: Arrive) -> None:
     who.sees("Nothing is done yet")
     shoot(who, "systems-act-for-all")
     who.press(who.button("Do nothing"))
-    for number, state in ((1, "ACTIVE"), (2, "OFFLINE")):
-        who.go(f"/console/systems/?state={state}")
-        who.press(who.page.get_by_role("rowheader").get_by_role("link").first)
-        expect(who.page).to_have_url(re.compile(r"/systems/\d+/"))
-        shoot(who, f"system-{number}")
-        if state == "ACTIVE":
-            who.press(who.page.get_by_role("link", name="Proof, to print"))
-            who.reads("Proof of consent")
-            shoot(who, "proof")
-            printed(who, "proof-printed")
+
+
+def test_the_proof_of_consent_prints_whole(stack: Stack, desktop: Arrive) -> None:
+    who = desktop()
+    sign_in(who, stack)
+    who.go("/console/systems/?state=ACTIVE")
+    who.press(who.page.get_by_role("rowheader").get_by_role("link").first)
+    who.press(who.page.get_by_role("link", name="Proof, to print"))
+    who.reads("Proof of consent")
+    shoot(who, "proof")
+    printed(who, "proof-printed")
