@@ -99,13 +99,16 @@ def _short(text: str | None, most: int) -> str:
 
 
 def _system(client: CarrierClient, location: Location, link: SystemLink) -> dict[str, Any]:
-    profile = client.profile(link.serial)
-    config = client.config(link.serial)
+    fields = {"serial": link.serial, "location": location.id, "name": _short(link.name, 120)}
+    try:
+        profile = client.profile(link.serial)
+        config = client.config(link.serial)
+    except (Gone, NoAccess):
+        return fields  # listed, and closed to us: it must not keep the others of the home out
     try:
         status = client.status(link.serial)
     except (Gone, NoAccess):
         status = None  # a wall control that has never reported has no status: offline
-    fields = {"serial": link.serial, "location": location.id, "name": _short(link.name, 120)}
     return fields | _from_profile(profile) | _from_config(config) | _from_status(status)
 
 

@@ -45,7 +45,8 @@ def save_home(
     people are asked whether it was replaced. A permission that ended meanwhile keeps nothing of it.
 
     ``locations``: fields of Location with ``carrier_id``; ``systems``: fields of System with
-    ``serial`` and ``location`` (a carrier_id).
+    ``serial`` and ``location`` (a carrier_id); one with nothing but these and its name is listed
+    and could not be read: it stays as it was.
     """
     # Held until the end: a home that is being forgotten is not written anew behind it.
     still = CarrierGrant.objects.select_for_update(no_key=True).filter(pk=grant.pk)
@@ -64,7 +65,9 @@ def save_home(
         if fields["serial"] in theirs:
             continue
         defaults = {key: value for key, value in fields.items() if key != "serial"}
-        defaults |= {"grant": grant, "location": kept[fields["location"]], "read_at": now}
+        defaults |= {"grant": grant, "location": kept[fields["location"]]}
+        if fields.keys() > {"serial", "location", "name"}:
+            defaults["read_at"] = now
         System.objects.update_or_create(
             serial=fields["serial"],
             defaults=defaults,

@@ -4,14 +4,12 @@ Real HTTP against the pretend cloud. What Carrier holds comes from the cloud's o
 was asked of it from its own ledger.
 """
 
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.utils import timezone
 
-from carrier.client import CarrierClient
 from enrollments import operations, sync, tasks
 from enrollments.models import CarrierGrant, Location, System
 from enrollments.rules import ASKED_SCOPES
@@ -270,36 +268,3 @@ def test_a_token_that_cannot_be_opened_is_never_sent(
     assert sync.read_home(grant.pk, now=NOW) is False, "nor does its renewal open"
     grant.refresh_from_db()
     assert (grant.state, vendor.entries()) == (GrantState.NEEDS_RELINK, [])
-
-
-def test_names_as_long_as_somebody_liked_are_cut_and_the_home_is_read(
-    vendor: Vendor, big_home: dict[str, Any], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    really = CarrierClient.locations
-
-    def long_names(client: CarrierClient, username: str) -> tuple[Any, ...]:
-        places = really(client, username)
-        return tuple(
-            replace(
-                place,
-                name="\0Haus " + "ü" * 300,
-                systems=tuple(replace(link, name="Flur" * 50) for link in place.systems),
-            )
-            for place in places
-        )
-
-    monkeypatch.setattr(CarrierClient, "locations", long_names)
-    assert sync.read_home(connected(vendor, big_home).pk, now=NOW) is True
-    assert Location.objects.get().name == "Haus " + "ü" * 115
-    assert set(System.objects.values_list("name", flat=True)) == {"Flur" * 30}
-
-
-def test_an_answer_that_cannot_be_kept_is_trouble_that_is_told(
-    vendor: Vendor, big_home: dict[str, Any], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    grant = connected(vendor, big_home)
-    monkeypatch.setattr(sync, "indoor_f", lambda status: 1e9)
-    assert sync.read_home(grant.pk, now=NOW) is False
-    grant.refresh_from_db()
-    assert (saved(), grant.sync_failures, grant.synced_at) == ((0, 0), 1, None)
-    assert grant.sync_trouble == "Carrier's answer about your home could not be kept"
