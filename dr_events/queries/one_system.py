@@ -135,6 +135,8 @@ class SystemPage:
     memberships: tuple[Membership, ...]
     consents: tuple[ConsentLine, ...]
     past: tuple[Past, ...]
+    # The event to go on before for earlier ones; 0 where these are the last.
+    earlier: int
     # Of the latest event that has any, oldest first.
     readings: tuple[Reading, ...]
     read_during: Event | None
@@ -172,16 +174,22 @@ def _delta(value: float, unit: str) -> str:
     return f"{value / 1.8:.2g} °C" if unit == "C" else f"{float(value):g} °F"
 
 
-def system_page(system_id: int) -> SystemPage | None:
+# Events of a system on one page.
+PAST = 20
+
+
+def system_page(system_id: int, *, before: int = 0) -> SystemPage | None:
+    """``before``: an event's id; only events that began before it are shown."""
     system = System.objects.select_related("grant__user", "location").filter(id=system_id).first()
     if system is None:
         return None
     rows = Enrollment.objects.filter(system=system).select_related("program").order_by("-id")
     card = card_of(system, next((row for row in rows if row.state in LIVE_ENROLLMENTS), None))
     memberships = _memberships(rows)
-    past = _past(system)
+    past, earlier = _past(system, before)
     readings, during = _readings(past)
-    return SystemPage(card, system, memberships, _consents(system), past, readings, during)
+    consents = _consents(system)
+    return SystemPage(card, system, memberships, consents, past, earlier, readings, during)
 
 
 def _memberships(rows: Iterable[Enrollment]) -> tuple[Membership, ...]:
@@ -228,23 +236,26 @@ def _consents(system: System) -> tuple[ConsentLine, ...]:
     )
 
 
-def _past(system: System, limit: int = 20) -> tuple[Past, ...]:
+def _past(system: System, before: int) -> tuple[tuple[Past, ...], int]:
+    """A page of events, latest first, and the event to go on ``before``."""
     # By event first: dispatches are found by (event, system), there is no index on system alone.
     programs = Enrollment.objects.filter(system=system).values("program")
-    recent = list(
-        Event.objects.filter(program__in=programs, send_at__isnull=False)
-        .order_by("-starts_at")
-        .values_list("id", flat=True)[:200]
-    )
-    rows = list(
+    events = Event.objects.filter(program__in=programs, send_at__isnull=False)
+    marks = Event.objects.filter(id=before).values_list("starts_at", "id")
+    if before and (mark := marks.first()):
+        events = events.filter(Q(starts_at__lt=mark[0]) | Q(starts_at=mark[0], id__lt=mark[1]))
+    recent = list(events.order_by("-starts_at", "-id").values_list("id", flat=True)[:200])
+    found = list(
         Dispatch.objects.filter(event_id__in=recent, system=system)
         .select_related("event__program")
-        .order_by("-event__starts_at")[:limit]
+        .order_by("-event__starts_at", "-event_id")[: PAST + 1]
     )
+    rows = found[:PAST]
     tries: dict[int, list[Try]] = defaultdict(list)
     for attempt in Attempt.objects.filter(dispatch__in=rows).order_by("ended_at", "id"):
         tries[attempt.dispatch_id].append(Try.of(attempt))
-    return tuple(Past(row.event, row, tuple(tries[row.pk])) for row in rows)
+    past = tuple(Past(row.event, row, tuple(tries[row.pk])) for row in rows)
+    return past, rows[-1].event_id if len(found) > PAST else 0
 
 
 def _readings(past: Sequence[Past]) -> tuple[tuple[Reading, ...], Event | None]:

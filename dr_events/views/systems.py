@@ -63,11 +63,12 @@ def systems_csv(request: HttpRequest) -> StreamingHttpResponse:
 
 @console_page
 def console_system(request: HttpRequest, system_id: int) -> HttpResponse:
-    return _whole(request, _page(system_id))
+    """``before``, an event, goes back to earlier ones."""
+    return _whole(request, _page(system_id, number(request.GET.get("before", ""))))
 
 
-def _page(system_id: int) -> page_query.SystemPage:
-    page = page_query.system_page(system_id)
+def _page(system_id: int, before: int = 0) -> page_query.SystemPage:
+    page = page_query.system_page(system_id, before=before)
     if page is None:
         raise Http404("There is no system with this number.")
     return page
