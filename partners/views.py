@@ -64,8 +64,9 @@ def partner_make(request: HttpRequest) -> HttpResponse:
         )
     except Refused as no:
         forget(*form)
-        messages.error(request, str(no))
-        return redirect("console_partners")
+        typed = {"name": name, "programs": slugs, "more": request.POST, "wrong": str(no)}
+        context = {"clients": desk.clients(), "typed": typed} | _programs("")
+        return render(request, "partners/clients.html", context, status=400)
     return _no_store(_client_page(request, made.client_id, {"credentials": made}))
 
 

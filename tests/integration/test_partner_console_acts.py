@@ -152,3 +152,19 @@ def test_a_nul_byte_is_no_failure_of_ours(olga: Browser, made: clients.Credentia
     assert "not granted this program" in act(olga, made, "revoke", program="a\x00")
     olga.post(reverse("partner_make"), {"name": "Vol\x00tus", "program": "summer-peak\x00"})
     assert Client.objects.latest("created_at").name == "Voltus"
+
+
+def test_a_refused_client_keeps_what_was_typed(olga: Browser, made: clients.Credentials) -> None:
+    form = {"name": "Vol<tus", "program": "summer-peak", "is_practice": "1", "read_only": "1"}
+    answer = olga.post(reverse("partner_make"), form)
+    page = answer.content.decode()
+    assert answer.status_code == 400
+    assert "A practice client works on made-up homes only." in page
+    assert 'value="Vol&lt;tus"' in page
+    for field in (
+        'name="program" value="summer-peak"',
+        'name="read_only" value="1"',
+        'name="is_practice" value="1"',
+    ):
+        assert f"{field} checked" in page
+    assert (Client.objects.count(), verbs()) == (1, [])
