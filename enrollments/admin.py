@@ -112,4 +112,5 @@ class CarrierGrantAdmin(LookOnly):
         "reading_asked_at",
         "sync_trouble",
         "sync_failures",
+        "held_elsewhere",
     )

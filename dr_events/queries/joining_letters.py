@@ -19,8 +19,10 @@ def action_needed(notice: Notice, now: datetime) -> Letter:
         raise Refused("The homeowner had acted before this was sent.")
     if waits_for == Holdup.ASKED:
         return _letter("please check your account number", application)
-    blocked = queries.journey(application.user, application.program).systems
-    return _letter("your systems cannot take part yet", application, blocked=blocked)
+    found = queries.journey(application.user, application.program)
+    held = found.grant.held_elsewhere if found.grant else []
+    subject = "your systems cannot take part yet"
+    return _letter(subject, application, blocked=found.systems, held=held)
 
 
 def approved(notice: Notice, now: datetime) -> Letter:

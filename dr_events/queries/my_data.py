@@ -48,7 +48,7 @@ def everything(user: User, *, now: datetime) -> dict[str, Any]:
         ),
         "carrier_accounts": _rows(
             CarrierGrant.objects.filter(user=user),
-            "carrier_username state scopes linked_at synced_at access_expires_at",
+            "carrier_username state scopes linked_at synced_at access_expires_at held_elsewhere",
         ),
         "locations": _rows(
             Location.objects.filter(grant__user=user), "name street city state postal carrier_id"

@@ -151,6 +151,13 @@ class CarrierGrant(models.Model):
     )
     sync_trouble = models.CharField(max_length=200, blank=True)
     sync_failures = models.PositiveIntegerField(default=0)
+    # They stay with whoever connected them first; this person is told, and not whose they are.
+    held_elsewhere = ArrayField(
+        models.CharField(max_length=32),
+        default=list,
+        db_default=[],
+        help_text="Serials the last reading listed that another person's live permission holds.",
+    )
 
     objects: ClassVar[Any] = MoveQuerySet["CarrierGrant"].as_manager()
     move_field = "state"

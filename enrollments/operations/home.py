@@ -14,7 +14,7 @@ from enrollments.operations import applications
 from enrollments.operations.replacing import notice_replacements
 from enrollments.states import GrantState
 from people.models import User
-from people.operations import SYSTEM
+from people.operations import SYSTEM, record
 
 # A home belongs to its reader for this long. Longer readings happen; a second one only costs time.
 CLAIM = timedelta(seconds=60)
@@ -50,7 +50,8 @@ def save_home(
     """
     # Held until the end: a home that is being forgotten is not written anew behind it.
     still = CarrierGrant.objects.select_for_update(no_key=True).filter(pk=grant.pk)
-    if still.exclude(state=GrantState.REVOKED).first() is None:
+    before = still.exclude(state=GrantState.REVOKED).first()
+    if before is None:
         return
     kept = {}
     for fields in locations:
@@ -83,18 +84,33 @@ def save_home(
         sync_failures=0,
         sync_trouble="",
     )
+    _note_held(before, theirs, now)
     applications.follow_carrier(user=grant.user, actor=SYSTEM, now=now)
 
 
-def _held_by_others(grant: CarrierGrant, serials: Sequence[str]) -> set[str]:
-    """Serials under a live grant of somebody else: a second account that sees the same wall
-    control must not take it out of a program its owner joined."""
-    return set(
+def _held_by_others(grant: CarrierGrant, serials: Sequence[str]) -> dict[str, int]:
+    """Serial -> id of systems under a live grant of somebody else: a second account that sees the
+    same wall control must not take it out of a program its owner joined."""
+    return dict(
         System.objects.filter(serial__in=serials)
         .exclude(grant__user=grant.user)
         .exclude(grant__state=GrantState.REVOKED)
-        .values_list("serial", flat=True)
+        .values_list("serial", "id")
     )
+
+
+def _note_held(grant: CarrierGrant, theirs: dict[str, int], now: datetime) -> None:
+    """For the pages of this person and of the utility; in the activity log once, when it begins."""
+    CarrierGrant.objects.filter(pk=grant.pk).update(held_elsewhere=sorted(theirs))
+    for serial in sorted(theirs.keys() - set(grant.held_elsewhere)):
+        record(
+            actor=SYSTEM,
+            verb="held-elsewhere",
+            subject=f"system:{theirs[serial]}",
+            now=now,
+            serial=serial,
+            listed_for=f"user:{grant.user_id}",
+        )
 
 
 @transaction.atomic

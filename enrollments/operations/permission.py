@@ -239,6 +239,7 @@ def forget_tokens(*, grant_id: int, actor: Actor, now: datetime) -> Forgotten | 
         refresh_not_before=None,
         sync_due_at=None,
         reading_asked_at=None,
+        held_elsewhere=[],
     )
     if not moved:
         return None

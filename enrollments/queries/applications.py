@@ -7,7 +7,7 @@ from datetime import datetime
 
 from django.db.models import Q, QuerySet
 
-from enrollments.models import Application, Customer
+from enrollments.models import Application, CarrierGrant, Customer
 from enrollments.queries.homes import SystemCard, cards, still_there
 from enrollments.rules.matching import Match, match, normal_account, slips
 from enrollments.states import (
@@ -73,6 +73,8 @@ class Row:
     near: tuple[Candidate, ...] = field(default=())
     # Where none can take part: all there are, each with its obstacle.
     systems: tuple[SystemCard, ...] = field(default=())
+    # And the serials Carrier lists for them that somebody else connected first.
+    held: tuple[str, ...] = field(default=())
 
     @property
     def is_to_decide(self) -> bool:
@@ -129,7 +131,8 @@ def _about(found: QuerySet[Application], text: str) -> QuerySet[Application]:
 
 def _rows(applications: Sequence[Application]) -> list[Row]:
     near = _near([one for one in applications if one.why in OF_ACCOUNT])
-    blocked = _systems([one for one in applications if one.why == Holdup.SYSTEM])
+    without = [one for one in applications if one.why == Holdup.SYSTEM]
+    blocked, held = _systems(without), _held_elsewhere(without)
     return [
         Row(
             id=one.pk,
@@ -147,6 +150,7 @@ def _rows(applications: Sequence[Application]) -> list[Row]:
             seen=seen(one),
             near=tuple(near[one.pk]),
             systems=tuple(blocked[one.user.email]),
+            held=tuple(held[one.user_id]),
         )
         for one in applications
     ]
@@ -159,6 +163,16 @@ def _systems(applications: Sequence[Application]) -> dict[str, list[SystemCard]]
         theirs = still_there().filter(grant__user__in=[one.user_id for one in applications])
         for card in cards(theirs.exclude(grant__state=GrantState.REVOKED)):
             found[card.owner].append(card)
+    return found
+
+
+def _held_elsewhere(applications: Sequence[Application]) -> dict[int, list[str]]:
+    """User id -> serials Carrier lists for them that another person's permission holds."""
+    found: dict[int, list[str]] = defaultdict(list)
+    if applications:
+        theirs = CarrierGrant.objects.filter(user__in=[one.user_id for one in applications])
+        for user, serials in theirs.values_list("user", "held_elsewhere"):
+            found[user] += serials
     return found
 
 

@@ -55,9 +55,10 @@ def reading(serial: str = "2319W000001", **fields: Any) -> dict[str, Any]:
 OFF = reading(dr_enabled=False)
 
 
-def read(*systems: dict[str, Any]) -> None:
+def read(*systems: dict[str, Any], user: User | None = None) -> None:
+    grants = CarrierGrant.objects.filter(user=user) if user else CarrierGrant.objects.all()
     operations.save_home(
-        grant=CarrierGrant.objects.get(),
+        grant=grants.get(),
         locations=[PLACE],
         systems=systems,
         now=LATER,
@@ -70,8 +71,9 @@ def now_at(program: str = "summer-peak") -> tuple[str, str, str]:
     return one.state, one.who, one.why
 
 
-def mailed() -> str:
-    notice = Notice.objects.select_related("user").get()
+def mailed(user: User | None = None) -> str:
+    notices = Notice.objects.filter(user=user) if user else Notice.objects.all()
+    notice = notices.select_related("user").get()
     return str(compose(notice, mails.letter(notice, now=LATER), now=LATER).body)
 
 
@@ -95,6 +97,38 @@ def test_an_account_without_any_system_waits_too(hanna: User) -> None:
     read()
     assert now_at() == HELD
     assert "Carrier lists no system for the account you connected." in mailed()
+
+
+def test_one_that_somebody_else_connected_is_told_with_who_to_ask(
+    hanna: User, summer: Program
+) -> None:
+    """A new owner, while the one before is still connected: told that it is, and not by whom."""
+    theirs = cast.enrolled(summer, "2319W000001", email="otto@home.example")
+    for _ in range(2):
+        read(reading(), user=hanna)
+    assert CarrierGrant.objects.get(user=hanna).held_elsewhere == ["2319W000001"]
+    browser = signed_in(hanna)
+    page = text(browser.get(JOIN))
+    assert "Somebody else has connected your system already Carrier lists 2319W000001 for" in page
+    assert "If it is in your home, ask Prairie Light" in page
+    assert "Carrier lists no systems" not in page
+    words = mailed(user=hanna)
+    assert "Somebody else has connected a system that Carrier lists for you: 2319W000001." in words
+    assert "lists no system" not in words
+    assert "otto" not in page + words
+    entry = ActivityEntry.objects.get(verb="held-elsewhere")
+    assert (entry.actor, entry.at, entry.subject) == ("system", LATER, f"system:{theirs.pk}")
+    assert entry.detail == {"serial": "2319W000001", "listed_for": f"user:{hanna.pk}"}
+    service = signed_in(cast.operator("cora@utility.example", Role.CUSTOMER_SERVICE))
+    row = text(service.get(QUEUE + "?who=HOMEOWNER"))
+    assert "No system can take part yet. 2319W000001 Connected by somebody else" in row
+    read(reading("2319W000002"), reading(), user=hanna)
+    assert "Connected by somebody else Carrier lists 2319W000001" in text(browser.get(JOIN))
+    operations.forget_tokens(grant_id=theirs.grant_id, actor=HANNA, now=LATER)
+    read(reading("2319W000002"), reading(), user=hanna)
+    assert CarrierGrant.objects.get(user=hanna).held_elsewhere == []
+    assert "omebody else" not in text(browser.get(JOIN))
+    assert ActivityEntry.objects.filter(verb="held-elsewhere").count() == 1
 
 
 def test_it_is_mailed_once_with_what_helps(hanna: User) -> None:
