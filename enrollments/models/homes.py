@@ -149,6 +149,7 @@ class CarrierGrant(models.Model):
     reading_asked_at = models.DateTimeField(
         null=True, help_text="Real time; somebody waits for a reading since. Null: nobody does."
     )
+    pressed_at = models.DateTimeField(null=True, help_text="Real time Check again last counted.")
     sync_trouble = models.CharField(max_length=200, blank=True)
     sync_failures = models.PositiveIntegerField(default=0)
     # They stay with whoever connected them first; this person is told, and not whose they are.

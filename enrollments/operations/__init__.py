@@ -36,7 +36,13 @@ from enrollments.operations.grouping import (
     make_group,
     retire_group,
 )
-from enrollments.operations.home import ask_for_sync, claim_sync, save_home, sync_failed
+from enrollments.operations.home import (
+    ask_for_sync,
+    check_again,
+    claim_sync,
+    save_home,
+    sync_failed,
+)
 from enrollments.operations.notices import (
     be_the_mailer,
     claim_notices,
@@ -96,6 +102,7 @@ __all__ = [
     "be_the_mailer",
     "begin_link",
     "change_group",
+    "check_again",
     "claim_bulk",
     "claim_notices",
     "claim_sync",

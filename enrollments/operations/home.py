@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import transaction
+from django.db.models import Q
 
 from base import bell
 from enrollments import queries, rules
@@ -18,6 +19,8 @@ from people.operations import SYSTEM, record
 
 # A home belongs to its reader for this long. Longer readings happen; a second one only costs time.
 CLAIM = timedelta(seconds=60)
+# Each look makes the home due and cuts into a claim; pressing faster than this asks nothing new.
+CHECK_EVERY = timedelta(seconds=10)
 
 
 def claim_sync(*, grant_id: int, real_now: datetime) -> bool:
@@ -126,8 +129,19 @@ def sync_failed(*, grant: CarrierGrant, why: str, now: datetime, real_now: datet
     applications.follow_carrier(user=grant.user, actor=SYSTEM, now=now)
 
 
+def check_again(*, user: User, real_now: datetime) -> int:
+    """The homeowner asks us to look again; how many permissions are read for it. None whose owner
+    asked within CHECK_EVERY: that reading is under way or was just made."""
+    lately = Q(pressed_at__gt=real_now - CHECK_EVERY)
+    mine = queries.grants_of(user).filter(state=GrantState.ACTIVE).exclude(lately)
+    asked = mine.update(sync_due_at=real_now, reading_asked_at=real_now, pressed_at=real_now)
+    if asked:
+        bell.ring()
+    return asked
+
+
 def ask_for_sync(*, user: User, real_now: datetime) -> int:
-    """The homeowner asks us to look again."""
+    """Something was changed at Carrier: look again, whatever was asked or is being read."""
     mine = queries.grants_of(user).filter(state=GrantState.ACTIVE)
     asked = mine.update(sync_due_at=real_now, reading_asked_at=real_now)
     bell.ring()

@@ -255,9 +255,11 @@ def _session(request: HttpRequest) -> str:
 def join_check(request: HttpRequest, slug: str) -> HttpResponse:
     """Ask Carrier again, now."""
     page = _page(slug)
-    operations.ask_for_sync(user=me(request), real_now=timezone.now())
-    if request.POST.get("back") == "home":
+    if not operations.check_again(user=me(request), real_now=clock.real_now()):
+        messages.info(request, "We asked Carrier a few seconds ago. Wait a little, then try again.")
+    elif request.POST.get("back") == "home":
         messages.info(request, "We are asking Carrier again. Reload this page in a few seconds.")
+    if request.POST.get("back") == "home":
         return redirect("my_home")
     return redirect("join", slug=page.program.slug)
 

@@ -59,6 +59,33 @@ def test_check_again_makes_the_reading_due(reading: CarrierGrant, browser: Clien
     assert browser.get(JOIN + "check/").status_code == 405
 
 
+def test_pressing_check_again_in_a_row_asks_once(reading: CarrierGrant, browser: Client) -> None:
+    """A press must not cut into the reading the last one asked for, nor ask for one after it."""
+
+    def press(**fields: str) -> Any:
+        return browser.post(JOIN + "check/", fields)
+
+    def ago(seconds: int) -> Any:
+        return timezone.now() - timedelta(seconds=seconds)
+
+    claimed = timezone.now() + timedelta(seconds=60)
+    CarrierGrant.objects.update(sync_due_at=claimed, pressed_at=ago(5))
+    assert press()["Location"] == JOIN
+    assert press(back="home")["Location"] == "/home/"
+    assert CarrierGrant.objects.values_list("sync_due_at", "reading_asked_at").get() == (
+        claimed,
+        None,
+    )
+    assert "We asked Carrier a few seconds ago." in text(browser.get(JOIN))
+    CarrierGrant.objects.update(pressed_at=ago(11))
+    assert press(back="home")["Location"] == "/home/"
+    reading.refresh_from_db()
+    assert reading.sync_due_at == reading.reading_asked_at == reading.pressed_at
+    assert reading.pressed_at is not None
+    assert reading.pressed_at > ago(10)
+    assert "We are asking Carrier again." in text(browser.get("/home/"))
+
+
 def test_lost_permission_asks_to_connect_again(program: Any, hanna: User, browser: Client) -> None:
     cast.agreement(hanna, program)
     cast.grant(hanna, state=GrantState.NEEDS_RELINK)

@@ -311,9 +311,16 @@ def test_asking_again_is_for_ones_own_connected_accounts(hanna: User) -> None:
     )
     theirs = cast.grant(cast.homeowner("otto@home.example"), sync_due_at=None)
     real_now = timezone.now()
-    assert operations.ask_for_sync(user=hanna, real_now=real_now) == 1
+    assert operations.check_again(user=hanna, real_now=real_now) == 1
     due = {
         grant.pk: grant.sync_due_at for grant in CarrierGrant.objects.filter(sync_due_at=real_now)
     }
     assert due == {mine.pk: real_now}
     assert not {lost.pk, theirs.pk} & set(due)
+    soon = real_now + timedelta(seconds=9)
+    assert operations.check_again(user=hanna, real_now=soon) == 0
+    mine.refresh_from_db()
+    assert mine.sync_due_at == real_now, "the reading under way keeps its claim"
+    assert operations.ask_for_sync(user=hanna, real_now=soon) == 1, "something changed at Carrier"
+    later = real_now + timedelta(seconds=10)
+    assert operations.check_again(user=hanna, real_now=later) == 1
