@@ -36,6 +36,7 @@ urlpatterns = [
         name="question_stop",
     ),
     path("console/applications/", applications.console_applications, name="console_applications"),
+    path("console/applications/all.csv", applications.applications_csv, name="applications_csv"),
     path("console/systems/<int:system_id>/proof/", proof.proof_page, name="system_proof"),
     path("console/systems/<int:system_id>/proof.json", proof.proof_file, name="system_proof_file"),
     path("console/applications/weeks/", applications.applications_weeks, name="applications_weeks"),

@@ -7,19 +7,21 @@ from zoneinfo import ZoneInfo
 from django.conf import settings
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_safe
 
 from base import clock
 from base.refusal import Refused
+from base.spreadsheet import csv_response
 from base.typed import number
 from enrollments import vendor_session
 from enrollments.forms import DecisionForm
 from enrollments.queries import applications as query
 from enrollments.queries import funnel
 from enrollments.states import Acts, ApplicationState
-from people.access import actor_of, console_page, me
+from people.access import actor_of, console_page, me, service_act
+from people.operations import record
 
 DONE = {
     "approve": ("approved", "The homeowner goes on, and is told by mail."),
@@ -59,7 +61,8 @@ def _page(
             "further": further,
             "is_first_page": not after,
             "asked": asked,
-            "query": urlencode(asked | {"since": "" if recent else "all"}),
+            "filter": _address(asked),
+            "query": f"{_address(asked)}&since={'' if recent else 'all'}",
             "is_filtered": any(asked.values()),
             "states": [(one.value, one.label) for one in ApplicationState],
             "acts": [(one.value, one.label) for one in Acts],
@@ -79,6 +82,26 @@ def _asked(request: HttpRequest) -> dict[str, str]:
     if "who" not in request.GET and not any(given.values()) and not text:
         given["who"] = str(Acts.UTILITY)
     return given | {"text": text}
+
+
+def _address(asked: dict[str, str]) -> str:
+    """The filter as the end of an address."""
+    return urlencode({"q" if name == "text" else name: value for name, value in asked.items()})
+
+
+@service_act
+@require_safe
+def applications_csv(request: HttpRequest) -> StreamingHttpResponse:
+    """What the list is filtered to. It leaves the house, so the activity log knows of it."""
+    asked = _asked(request)
+    record(
+        actor=actor_of(request),
+        verb="export-applications",
+        subject="applications",
+        now=clock.now(),
+        filter=_address({name: value for name, value in asked.items() if value}),
+    )
+    return csv_response("applications.csv", query.HEADER, query.every(**asked))
 
 
 def _decide(request: HttpRequest) -> HttpResponse:

@@ -207,6 +207,7 @@ EXCUSED = {
     "calendar/": "a file for calendar programs",
     "console/audit.csv": "a file",
     "console/systems/all.csv": "a file",
+    "console/applications/all.csv": "a file",
     "console/systems/<int:system_id>/proof.json": "a file",
     "console/programs/<slug:slug>/credits.csv": "a file",
     "console/programs/<slug:slug>/season/events.csv": "a file",

@@ -1,5 +1,7 @@
 """The queue and its figures: who sees what, beside what, and how it is found."""
 
+import csv
+import io
 import re
 from datetime import timedelta
 from typing import Any
@@ -10,6 +12,7 @@ from django.test import Client
 from base import clock
 from enrollments import queries
 from enrollments.models import Application, Customer, Program
+from people.models import ActivityEntry
 from people.states import Role
 from tests import cast
 from tests.cast import MORNING
@@ -128,3 +131,63 @@ def test_filters_search_and_pages(
     shown, further = queries.applications.find(limit=2, after=further)
     assert ([row.id for row in shown], further) == ([ones[2].pk], 0)
     assert found(f"?who=&after={ones[1].pk}") == ["home-2"]
+
+
+def test_the_next_page_and_the_file_keep_what_was_searched(
+    summer: Program, customer: Customer, service: Client
+) -> None:
+    for number in range(26):
+        applied(summer, f"home-{number}@home.example", f"77777{number:02}")
+    page = service.get(QUEUE + "?q=home-&state=NEEDS_ACTION").content.decode()
+    asked = "state=NEEDS_ACTION&amp;who=&amp;program=&amp;q=home-"
+    last = Application.objects.order_by("id")[24].pk
+    assert f'rel="next" href="?{asked}&amp;since=&amp;after={last}"' in page
+    assert f'href="{QUEUE}all.csv?{asked}" download' in page
+
+
+# --- download -----------------------------------------------------------------------------------
+def file(client: Client, query: str) -> list[list[str]]:
+    answer = client.get(f"{QUEUE}all.csv{query}")
+    assert answer.headers["Content-Disposition"] == 'attachment; filename="applications.csv"'
+    return list(csv.reader(io.StringIO(b"".join(answer).decode())))
+
+
+def test_the_file_is_what_is_filtered_defused_and_on_record(
+    summer: Program, customer: Customer, service: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(queries.applications, "AT_ONCE", 1)
+    ones = [applied(summer, f"home-{number}@home.example", f"77777{number}") for number in range(3)]
+    decide(service, "reject", ones[2], reason="=HYPERLINK(1)")
+    decide(service, "approve", ones[1], customer=customer)
+    at = MORNING.isoformat()
+    waits = [
+        "home-0@home.example", "Summer Peak", "NEEDS_ACTION", "UTILITY", "ACCOUNT", "", "",
+        "777770", "62701", at, at,
+    ]  # fmt: skip
+    assert file(service, "") == [list(queries.applications.HEADER), waits]
+    assert file(service, "?q=77-77-70&who=") == [list(queries.applications.HEADER), waits]
+    assert [row[0] for row in file(service, "?who=&program=summer-peak")[1:]] == [
+        f"home-{number}@home.example" for number in range(3)
+    ]
+    assert file(service, "?who=&program=winter-peak")[1:] == []
+    (rejected,) = file(service, "?state=REJECTED")[1:]
+    assert rejected[2:6] == ["REJECTED", "", "", "'=HYPERLINK(1)"]
+    (approved,) = file(service, "?q=4100732281")[1:]
+    assert approved[:8] == [
+        "home-1@home.example", "Summer Peak", "APPLIED", "", "", "", "4100732281", "",
+    ]  # fmt: skip
+    taken = ActivityEntry.objects.filter(verb="export-applications").order_by("id")
+    assert [(one.subject, one.detail) for one in taken] == [
+        ("applications", {"filter": asked})
+        for asked in (
+            "who=UTILITY", "q=77-77-70", "program=summer-peak", "program=winter-peak",
+            "state=REJECTED", "q=4100732281",
+        )
+    ]  # fmt: skip
+
+
+def test_a_viewer_gets_no_file(summer: Program) -> None:
+    applied(summer)
+    viewer = signed_in(cast.operator("vera@utility.example", Role.VIEWER))
+    assert viewer.get(f"{QUEUE}all.csv").status_code == 403
+    assert not ActivityEntry.objects.filter(verb="export-applications").exists()

@@ -23,6 +23,7 @@ pytestmark = pytest.mark.django_db
 def files(event: Event) -> list[str]:
     return [
         reverse("systems_csv"),
+        reverse("applications_csv"),
         reverse("credits_csv", args=[event.program.slug]),
         reverse("audit_csv"),
     ]
@@ -76,6 +77,7 @@ def test_every_file_that_leaves_is_on_record(
         (f"user:{olga.pk}", morning, verb, subject)
         for verb, subject in (
             ("export-systems", "systems"),
+            ("export-applications", "applications"),
             ("export-credits", f"program:{event.program_id}"),
             ("export-activity", "activity"),
             ("export-results", f"event:{event.pk}"),
