@@ -37,7 +37,7 @@ from tests.faults.crash_town import (
     mortals,
     town,
 )
-from tests.integration.test_races import before_the_first_commits
+from tests.integration.at_once import before_the_first_commits
 
 __all__ = ["_children", "_town", "mortals", "town"]  # fixtures
 OLGA = Actor("user:olga")

@@ -17,7 +17,7 @@ from people.operations import Actor
 from people.states import Role
 from tests import cast
 from tests.cast import MORNING
-from tests.integration.test_races import at_once
+from tests.integration.at_once import at_once
 
 HANNA = Actor("user:hanna", address="203.0.113.7")
 LATER = MORNING + timedelta(hours=1)

@@ -18,7 +18,7 @@ from people.operations.sealing import AT_ONCE, seal_all
 from people.queries import audit
 from people.rules import GENESIS, Anchor, Entry, seal
 from tests import cast
-from tests.integration.test_races import at_once
+from tests.integration.at_once import at_once
 
 pytestmark = pytest.mark.django_db
 OLGA = Actor("user:1", address="198.51.100.7")

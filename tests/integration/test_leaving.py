@@ -21,8 +21,8 @@ from enrollments.vendor_session import Refreshed
 from people.models import ActivityEntry
 from people.operations import Actor
 from tests import cast
+from tests.integration.at_once import until
 from tests.integration.conftest import Vendor
-from tests.integration.test_races import until
 
 pytestmark = pytest.mark.django_db(transaction=True)
 HANNA = Actor("user:hanna", address="203.0.113.7")

@@ -21,7 +21,7 @@ from enrollments.states import EnrollmentState
 from people.models import ActivityEntry
 from tests import cast
 from tests.cast import MORNING
-from tests.integration.test_races import at_once
+from tests.integration.at_once import at_once
 
 pytestmark = pytest.mark.django_db(transaction=True)
 ONE_CLICK = {"List-Unsubscribe": "One-Click"}

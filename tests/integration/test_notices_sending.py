@@ -26,9 +26,9 @@ from enrollments.vendor_session import Refreshed
 from people.models import User
 from tests import cast
 from tests.cast import MORNING
+from tests.integration.at_once import at_once, until
 from tests.integration.conftest import Vendor
 from tests.integration.post_office import PostOffice, open_post_office
-from tests.integration.test_races import at_once, until
 
 pytestmark = pytest.mark.django_db(transaction=True)
 HOMES = 3

@@ -22,9 +22,9 @@ from people.models import ActivityEntry
 from people.operations import Actor
 from tests import cast
 from tests.cast import MORNING
+from tests.integration.at_once import before_the_first_commits
 from tests.integration.conftest import Vendor
 from tests.integration.test_home_pages import text
-from tests.integration.test_races import before_the_first_commits
 
 pytestmark = pytest.mark.django_db
 HANNA = Actor("user:hanna")

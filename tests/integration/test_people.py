@@ -20,7 +20,7 @@ from people.models import ActivityEntry, Invitation, User
 from people.operations import Actor
 from people.states import InvitationState, Role
 from tests import cast
-from tests.integration.test_races import at_once
+from tests.integration.at_once import at_once
 
 pytestmark = pytest.mark.django_db
 NOW = cast.MORNING

@@ -18,6 +18,7 @@ from people.operations import Actor
 from people.queries.team import browser
 from people.states import InvitationState, Role
 from tests import cast
+from tests.integration.at_once import at_once
 from tests.integration.test_people import (
     FIREFOX,
     NOW,
@@ -29,7 +30,6 @@ from tests.integration.test_people import (
     signed_in,
     somebody,
 )
-from tests.integration.test_races import at_once
 
 __all__ = ["ada", "desk", "empty_box"]  # fixtures
 

@@ -30,8 +30,8 @@ from people.models import User
 from people.operations import Actor
 from people.states import Role
 from tests import cast
+from tests.integration.at_once import at_once, before_the_first_commits, in_line, until
 from tests.integration.conftest import Vendor
-from tests.integration.test_races import at_once, before_the_first_commits, in_line, until
 
 pytestmark = pytest.mark.django_db(transaction=True)
 HANNA = Actor("user:hanna", address="203.0.113.7")

@@ -23,6 +23,7 @@ from people.operations import Actor
 from people.states import Role
 from tests import cast
 from tests.cast import MORNING
+from tests.integration.at_once import at_once
 from tests.integration.queue import (
     QUEUE,
     REASON,
@@ -33,7 +34,6 @@ from tests.integration.queue import (
     text,
     words_mailed,
 )
-from tests.integration.test_races import at_once
 
 pytestmark = pytest.mark.django_db
 LATER = MORNING + timedelta(hours=1)

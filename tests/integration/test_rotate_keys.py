@@ -16,7 +16,7 @@ from enrollments.tokens import CannotOpen, vault
 from people.models import User
 from portal.management.commands import rotate_keys
 from tests import cast
-from tests.integration.test_races import at_once
+from tests.integration.at_once import at_once
 
 pytestmark = pytest.mark.django_db
 HOMES = 7

@@ -18,9 +18,9 @@ from enrollments.states import GrantState
 from enrollments.vendor_session import Refreshed
 from people.operations import Actor
 from tests import cast
+from tests.integration.at_once import at_once
 from tests.integration.conftest import Vendor
 from tests.integration.test_leaving import held
-from tests.integration.test_races import at_once
 from tests.integration.test_sync import HOUR, NOW, asked, big_home, connected, due_now, fault, heal
 
 __all__ = ["big_home"]  # fixtures
