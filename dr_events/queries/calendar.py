@@ -9,7 +9,7 @@ from django.conf import settings
 from django.urls import reverse
 
 from base.ical import Entry
-from dr_events.models import Event
+from dr_events.models import Dispatch, Event
 from dr_events.queries.home_event import HomeEvent, event_of, rows_of
 from dr_events.states import Delivery
 from enrollments.models import CalendarFeed, Enrollment
@@ -46,8 +46,8 @@ def entries(user: User, *, now: datetime) -> list[Entry]:
         system__in=list(joined.values_list("system", flat=True)),
     )
     ordered = rows.exclude(delivery=Delivery.WITHHELD).order_by("event__starts_at", "event", "id")
-    lines = [(row.event, event_of(row, now)) for row in ordered]
-    groups = groupby(lines, key=lambda pair: pair[0].pk)
+    lines = [(row, event_of(row, now)) for row in ordered.prefetch_related("opt_outs")]
+    groups = groupby(lines, key=lambda pair: pair[0].event_id)
     found = [_entry([*group]) for _, group in groups]
     return [entry for entry in found if entry is not None]
 
@@ -57,23 +57,32 @@ def uid_of(event_id: int) -> str:
     return f"event-{event_id}@{urlsplit(settings.BASE_URL).hostname}"
 
 
-def _entry(lines: Sequence[tuple[Event, HomeEvent]]) -> Entry | None:
-    event, homes = lines[0][0], [home for _, home in lines]
+def _entry(lines: Sequence[tuple[Dispatch, HomeEvent]]) -> Entry | None:
+    event, homes = lines[0][0].event, [home for _, home in lines]
     was_meant = any(home.was_meant for home in homes)
     is_off = was_meant and (homes[0].called_off or all(home.said_no for home in homes))
     if not is_off and not any(home.is_coming for home in homes):
         return None
-    said_no_at = [home.opted_out_at for home in homes if home.opted_out_at]
-    changes = (
-        [event.scheduled_at, event.cancelled_at, *said_no_at] if is_off else [event.scheduled_at]
-    )
+    acts = [moment for row, home in lines for moment in _acts(row, home)]
+    decided = [event.scheduled_at, event.cancelled_at, *acts]
     return Entry(
         uid=uid_of(event.pk),
         summary="Energy event (saving)",
         url=settings.BASE_URL + reverse("my_home"),
         starts_at=event.starts_at,
         ends_at=event.ends_at,
-        changed_at=max(moment for moment in changes if moment is not None),
-        sequence=event.modification + is_off,
+        changed_at=max(moment for moment in decided if moment is not None),
+        sequence=event.modification + homes[0].called_off + len(acts),
         is_cancelled=is_off,
     )
+
+
+def _acts(row: Dispatch, home: HomeEvent) -> list[datetime | None]:
+    """When this system said no, or took it back. Only ever more of them, so that the sequence
+    grows: counting only a no that holds would let it go back (RFC 5545, 3.8.7.4)."""
+    kept = row.opt_outs.all()
+    undone = [one.undone_at for one in kept if one.undone_at]
+    acts = [one.at for one in kept] + undone
+    # Said at the wall control: kept with the row alone.
+    at_the_wall = home.said_no and len(kept) == len(undone)
+    return [*acts, home.opted_out_at] if at_the_wall else [*acts]

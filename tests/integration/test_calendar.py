@@ -151,7 +151,43 @@ def test_two_systems_are_one_event(summer: Program, system: System, hanna: User)
     assert len(shown(path)) == 1
     row = Dispatch.objects.get(event=event, system=other)
     operations.opt_out(dispatch_id=row.pk, via=OptOutVia.HOME_PAGE, actor=OLGA, now=MORNING)
-    assert [one[2:] for one in shown(path)] == [("CONFIRMED", "0")], "the other one takes part"
+    assert [one[2:] for one in shown(path)] == [("CONFIRMED", "1")], "the other one takes part"
+
+
+def test_each_change_of_mind_is_a_later_revision(summer: Program, hanna: User) -> None:
+    """A calendar that has seen revision 1 ignores whatever comes as 0 or as 1 again."""
+    path = open_feed(hanna)
+    event = cast.scheduled(summer)
+    cast.enrolled(summer, "2319W000009")
+    row = Dispatch.objects.get(event=event)
+    seen = shown(path)
+    for minutes in (1, 2):
+        said_no(event)
+        seen += shown(path)
+        at = MORNING + timedelta(minutes=minutes)
+        operations.opt_back_in(dispatch_id=row.pk, actor=OLGA, now=at)
+        seen += shown(path)
+        stamp = f"DTSTAMP:{at:%Y%m%dT%H%M%SZ}"
+        assert stamp in Client().get(path).content.decode()
+    operations.cancel(event_id=event.pk, actor=OLGA, now=MORNING + timedelta(minutes=3))
+    seen += shown(path)
+    assert [one[2:] for one in seen] == [
+        ("CONFIRMED", "0"),
+        ("CANCELLED", "1"),
+        ("CONFIRMED", "2"),
+        ("CANCELLED", "3"),
+        ("CONFIRMED", "4"),
+        ("CANCELLED", "5"),
+    ]
+
+
+def test_a_no_at_the_wall_control_is_a_revision_too(summer: Program, hanna: User) -> None:
+    path = open_feed(hanna)
+    cast.scheduled(summer)
+    Dispatch.objects.update(delivery="CONFIRMED", participation="OPTED_OUT_BEFORE")
+    assert [one[2:] for one in shown(path)] == [("CANCELLED", "1")]
+    Dispatch.objects.update(opted_out_at=MORNING)
+    assert [one[2:] for one in shown(path)] == [("CANCELLED", "1")], "learnt when, nothing else"
 
 
 def test_it_tells_nothing_of_the_home_and_nobody_elses(summer: Program, hanna: User) -> None:
