@@ -112,6 +112,7 @@ def test_one_that_somebody_else_connected_is_told_with_who_to_ask(
     assert "Somebody else has connected your system already Carrier lists 2319W000001 for" in page
     assert "If it is in your home, ask Prairie Light" in page
     assert "Carrier lists no systems" not in page
+    assert "Connect another account" in page
     words = mailed(user=hanna)
     assert "Somebody else has connected a system that Carrier lists for you: 2319W000001." in words
     assert "lists no system" not in words
