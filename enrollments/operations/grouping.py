@@ -6,7 +6,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.db import IntegrityError, transaction
-from django.db.models import F
+from django.db.models import F, QuerySet
 
 from base.refusal import Refused
 from enrollments.models import RULE_FIELDS, Enrollment, Group, Membership, Program
@@ -136,7 +136,8 @@ def add_members(
     """Put enrolled systems into the group by hand, from ``since`` to ``until`` (both included,
     local to the program); how many. Systems that are in it already get these days.
 
-    Raises Refused, and adds nobody, when a serial is not enrolled in the program.
+    Raises Refused, and adds nobody, when a serial is not enrolled in the program, or when the group
+    was retired meanwhile.
     """
     for_operators(actor, "change groups")
     wanted = list(dict.fromkeys(serials))
@@ -168,7 +169,8 @@ def add_members(
         unique_fields=["group", "system"],
         update_fields=["since", "until"],
     )
-    _next_version(group)
+    if not _next_version(Group.objects.filter(id=group.pk, retired_at=None)):
+        raise Refused(f"{group.name} is retired. Nobody was added.", code="retired")
     record(
         actor=actor,
         verb="add-to-group",
@@ -192,7 +194,7 @@ def end_membership(*, group: Group, system_id: int, actor: Actor, now: datetime)
     before = mine.filter(since__lt=today).exclude(until__lt=today)
     ended += before.update(until=today - timedelta(days=1))
     if ended:
-        _next_version(group)
+        _next_version(Group.objects.filter(id=group.pk))
         record(
             actor=actor,
             verb="remove-from-group",
@@ -203,6 +205,6 @@ def end_membership(*, group: Group, system_id: int, actor: Actor, now: datetime)
     return ended
 
 
-def _next_version(group: Group) -> None:
-    """Who is in it changed: what is kept about the group is old from here."""
-    Group.objects.filter(id=group.pk).update(version=F("version") + 1)
+def _next_version(of: QuerySet[Group]) -> int:
+    """Who is in it changed: what is kept about the group is old from here. How many there are."""
+    return of.update(version=F("version") + 1)
