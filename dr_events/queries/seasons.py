@@ -13,7 +13,8 @@ from dr_events.queries import pages
 from dr_events.queries.pages import EventPage
 from dr_events.queries.replaced import FOLLOWED
 from dr_events.rules.credit import Basis, Credit, Season, earned_cents, in_words
-from dr_events.rules.limits import season as season_of
+from dr_events.rules.limits import season as season_at
+from dr_events.rules.limits import season_of_year
 from dr_events.states import EventState
 from enrollments.models import Program
 
@@ -93,10 +94,14 @@ class SeasonPage:
         return [page.event.pk for page in self.events if page.event.state == EventState.COMPLETED]
 
 
-def season(program: Program, *, at: datetime, now: datetime) -> SeasonPage:
-    """The season ``at`` lies in, in the program's own zone."""
-    zone = ZoneInfo(program.time_zone)
-    begins, ends = season_of(program.season_from, program.season_to, at=at, zone=zone)
+def season(program: Program, *, now: datetime, year: int | None = None) -> SeasonPage:
+    """The season that begins in ``year``; without one, the season that runs or comes next. Days are
+    the program's own."""
+    marks, zone = (program.season_from, program.season_to), ZoneInfo(program.time_zone)
+    if year is None:
+        begins, ends = season_at(*marks, at=now, zone=zone)
+    else:
+        begins, ends = season_of_year(*marks, year=year, zone=zone)
     planned = Event.objects.filter(
         program=program, send_at__isnull=False, starts_at__gte=begins, starts_at__lt=ends
     )

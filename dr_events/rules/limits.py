@@ -128,11 +128,19 @@ def season(
     """
     today = at.astimezone(zone).date()
     for year in (today.year - 1, today.year, today.year + 1):
-        begin = _day(year, season_from)
-        end = _day(year + (season_from > season_to), season_to)
-        if today <= end:
+        begin, after = season_of_year(season_from, season_to, year=year, zone=zone)
+        if today < after.date():
             break
-    after = end + timedelta(days=1)
+    return begin, after
+
+
+def season_of_year(
+    season_from: str, season_to: str, *, year: int, zone: ZoneInfo
+) -> tuple[datetime, datetime]:
+    """The same of the season that begins in this year. Asked by year, not by a day in it: from
+    02-29 to 02-28, two seasons share February 28 of most years."""
+    begin = _day(year, season_from)
+    after = _day(year + (season_from > season_to), season_to) + timedelta(days=1)
     return datetime.combine(begin, time(0), zone), datetime.combine(after, time(0), zone)
 
 

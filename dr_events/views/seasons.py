@@ -1,7 +1,5 @@
 """A season: events side by side, what each home earned, and the rule it is counted by."""
 
-from datetime import UTC, datetime
-
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
@@ -37,13 +35,8 @@ def _season(request: HttpRequest, slug: str) -> query.SeasonPage:
     program = programs.named(slug)
     if program is None:
         raise Http404("There is no program with this address.")
-    now = clock.now()
     year = number(request.GET.get("year", ""))
-    month, day = (int(part) for part in program.season_from.split("-"))
-    at = now
-    if 2000 <= year < 2200:
-        at = datetime(year, month, min(day, 28), 12, tzinfo=UTC)
-    return query.season(program, at=at, now=now)
+    return query.season(program, year=year if 2000 <= year < 2200 else None, now=clock.now())
 
 
 @console_page

@@ -2,7 +2,7 @@
 
 import csv
 import io
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 import pytest
 from django.test import Client
@@ -93,7 +93,7 @@ def test_the_rule_in_figures(home: Season, rule: Credit, cents: int) -> None:
 
 
 def test_each_home_earns_what_the_rule_says(program: Program, evening: datetime) -> None:
-    page = seasons.season(program, at=evening, now=evening)
+    page = seasons.season(program, now=evening)
     assert (page.totals.events, page.totals.hours, page.totals.targeted) == (2, 4, 6)
     assert (page.totals.took_part, page.totals.opted_out, page.totals.failed) == (2, 2, 1)
     found, further = seasons.homes(program, RULE, page.completed, after=0)
@@ -106,16 +106,34 @@ def test_each_home_earns_what_the_rule_says(program: Program, evening: datetime)
 
 
 def test_an_event_of_another_season_does_not_count(program: Program, evening: datetime) -> None:
-    before = seasons.season(program, at=evening - timedelta(days=365), now=evening)
+    before = seasons.season(program, year=2025, now=evening)
     assert before.events == ()
     assert (before.begins.year, before.totals.events) == (2025, 0)
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "begins"),
+    [
+        ("06-01", "09-30", date(2026, 6, 1)),
+        ("01-31", "01-30", date(2026, 1, 31)),
+        ("02-29", "02-28", date(2026, 2, 28)),
+    ],
+)
+def test_the_year_in_the_address_is_the_one_the_season_begins_in(
+    desk: Client, program: Program, first: str, last: str, begins: date
+) -> None:
+    Program.objects.update(season_from=first, season_to=last)
+    page = desk.get(reverse("season", args=[program.slug]), {"year": "2026"}).context["page"]
+    assert page.begins.date() == begins
+    earlier = desk.get(reverse("season", args=[program.slug]), {"year": "2025"}).context["page"]
+    assert earlier.begins.year == 2025
 
 
 def test_what_was_called_off_after_it_left_holds_the_cap_and_what_never_left_does_not(
     program: Program, evening: datetime
 ) -> None:
     most = program.max_per_season
-    assert seasons.season(program, at=evening, now=evening).left == most - 2
+    assert seasons.season(program, now=evening).left == most - 2
     for day in (6, 7):
         start = cast.MORNING + timedelta(days=day, hours=6)
         event = cast.scheduled(
@@ -124,11 +142,11 @@ def test_what_was_called_off_after_it_left_holds_the_cap_and_what_never_left_doe
         if day == 7:
             Dispatch.objects.filter(event=event).update(delivery=Delivery.CONFIRMED)
         operations.cancel(event_id=event.pk, actor=SYSTEM, now=evening)
-    assert seasons.season(program, at=evening, now=evening).left == most - 3
+    assert seasons.season(program, now=evening).left == most - 3
 
 
 def test_homes_page_by_key(program: Program, evening: datetime) -> None:
-    page = seasons.season(program, at=evening, now=evening)
+    page = seasons.season(program, now=evening)
     first, further = seasons.homes(program, None, page.completed, after=0, limit=2)
     rest, end = seasons.homes(program, None, page.completed, after=further, limit=2)
     assert [len(first), len(rest), end] == [2, 1, 0]

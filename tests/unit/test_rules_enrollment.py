@@ -126,6 +126,26 @@ def test_the_season_a_day_lies_in(
     assert season(first, last, day) == (begin, end)
 
 
+@pytest.mark.parametrize(
+    ("first", "last", "year", "begin", "end"),
+    [
+        ("06-01", "09-30", 2026, at(2026, 6, 1), at(2026, 10, 1)),
+        ("11-15", "02-28", 2026, at(2026, 11, 15), at(2027, 3, 1)),
+        ("01-29", "01-28", 2026, at(2026, 1, 29), at(2027, 1, 29)),
+        ("03-30", "03-29", 2026, at(2026, 3, 30), at(2027, 3, 30)),
+        ("05-31", "05-30", 2026, at(2026, 5, 31), at(2027, 5, 31)),
+        ("02-29", "02-28", 2027, at(2027, 2, 28), at(2028, 2, 29)),
+        ("02-29", "02-28", 2028, at(2028, 2, 29), at(2029, 3, 1)),
+        ("02-29", "06-30", 2027, at(2027, 2, 28), at(2027, 7, 1)),
+    ],
+)
+def test_the_season_that_begins_in_a_year(
+    first: str, last: str, year: int, begin: datetime, end: datetime
+) -> None:
+    """Also where the season before it runs until the day before."""
+    assert limits.season_of_year(first, last, year=year, zone=CHICAGO) == (begin, end)
+
+
 def test_a_season_begins_and_ends_at_local_midnight() -> None:
     begin, end = season("11-15", "03-31", at(2026, 12, 1))
     assert begin.astimezone(UTC) == datetime(2026, 11, 15, 6, 0, tzinfo=UTC)
