@@ -42,6 +42,12 @@ class Earned:
         return seasons.dollars(self.credit.season_cents) if self.credit.season_cents else ""
 
     @property
+    def season_rule(self) -> str:
+        """What the season's credit takes: a share, or to have been asked at all."""
+        share = self.credit.threshold
+        return f"with at least {share} %" if share else "once the home was asked to take part"
+
+    @property
     def each(self) -> str:
         """What each event earns, empty where it earns nothing by itself."""
         return seasons.dollars(self.credit.event_cents) if self.credit.event_cents else ""

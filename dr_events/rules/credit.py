@@ -41,7 +41,7 @@ def in_words(credit: Credit | None) -> str:
         share = (
             f"for taking part in at least {credit.threshold} % of the {counted} of a season"
             if credit.threshold
-            else "for a season, whatever the home took part in"
+            else "for a season in which the home was asked to take part, whether it did or not"
         )
         parts.append(f"{dollars(credit.season_cents)} {share}")
     if credit.event_cents:

@@ -86,6 +86,7 @@ def program() -> Program:
         (Season(3, 3, 3 * 0.1, 0.1 + 0.1 + 0.1), Credit(Basis.HOURS, 100, 500, 0), 500),
         (Season(), RULE, 0),  # never asked: nothing reached, nothing earned
         (Season(0, 0), Credit(Basis.EVENTS, 0, 500, 0), 0),
+        (Season(1, 0), Credit(Basis.EVENTS, 0, 500, 0), 500),  # asked is enough
     ],
 )
 def test_the_rule_in_figures(home: Season, rule: Credit, cents: int) -> None:

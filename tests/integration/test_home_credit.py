@@ -54,9 +54,9 @@ def page(home: Client) -> str:
     return " ".join(home.get("/home/").content.decode().split())
 
 
-def rule(basis: str) -> None:
+def rule(basis: str, threshold: int = 65) -> None:
     Credit.objects.create(
-        program=Program.objects.get(), basis=basis, threshold=65, season_cents=2000,
+        program=Program.objects.get(), basis=basis, threshold=threshold, season_cents=2000,
         event_cents=150,
     )  # fmt: skip
 
@@ -86,6 +86,17 @@ def test_a_home_that_was_not_asked_yet(client: Client) -> None:
     rule("EVENTS")
     client.force_login(system.grant.user)
     assert "not asked yet" in page(client)
+
+
+def test_without_a_share_to_reach_the_season_pays_whoever_was_asked(client: Client) -> None:
+    program = cast.program()
+    system = cast.enrolled(program, SERIAL)
+    rule("EVENTS", threshold=0)
+    client.force_login(system.grant.user)
+    words = "$20.00 for the season once the home was asked to take part; $1.50 for each event"
+    assert f'<span class="numbers">$0.00</span>; {words}' in page(client)
+    over(program, 0, Participation.OPTED_OUT_BEFORE)
+    assert f'<span class="numbers">$20.00</span>; {words}' in page(client)
 
 
 def test_past_events_say_how_long(home: Client) -> None:

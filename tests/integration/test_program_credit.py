@@ -44,7 +44,11 @@ def test_a_rule_that_makes_no_sense_makes_no_program(desk: Client) -> None:
             Credit(Basis.HOURS, 65, 10000, 0),
             "$100 for taking part in at least 65 % of the event hours of a season.",
         ),
-        (Credit(Basis.EVENTS, 0, 2500, 0), "$25 for a season, whatever the home took part in."),
+        (
+            Credit(Basis.EVENTS, 0, 2500, 150),
+            "$25 for a season in which the home was asked to take part, whether it did or not, "
+            "and $1.50 for each event taken part in.",
+        ),
         (Credit(Basis.EVENTS, 80, 0, 150), "$1.50 for each event taken part in."),
     ],
 )
