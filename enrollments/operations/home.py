@@ -70,7 +70,7 @@ def save_home(
             continue
         defaults = {key: value for key, value in fields.items() if key != "serial"}
         defaults |= {"grant": grant, "location": kept[fields["location"]]}
-        if fields.keys() > {"serial", "location", "name"}:
+        if fields.keys() - {"serial", "location", "name"}:
             defaults["read_at"] = now
         System.objects.update_or_create(
             serial=fields["serial"],
