@@ -201,7 +201,7 @@ def test_a_season_has_a_rule_and_credits(stack: Stack, desktop: Arrive) -> None:
     who.sees("$20 for taking part in at least 65 % of the events of a season")
     everywhere(who, "season")
     with who.page.expect_download() as download:
-        who.press(who.link("Download CSV"))
+        who.press(who.link("Download credits as CSV"))
     rows = list(csv.DictReader(download.value.path().read_text("utf-8-sig").splitlines()))
     assert len(rows) >= stack.enrolled
     who.page.emulate_media(media="print")

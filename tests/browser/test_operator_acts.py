@@ -164,7 +164,7 @@ def test_whoever_stands_on_a_link_by_keyboard_stands_there_after_the_page_asked_
     link.focus()
     with who.page.expect_response("**/console/now/"):
         pass
-    who.page.wait_for_function("!document.querySelector('.htmx-request, .htmx-swapping')")
+    expect(who.page.locator(".htmx-request, .htmx-swapping")).to_have_count(0)
     expect(link).to_be_focused()
     who.page.keyboard.press("Enter")
     who.reads("Held on to")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from dataclasses import dataclass, field
@@ -60,7 +61,8 @@ class Readers:
         }
         answer = session.post(page, data=fields, timeout=PATIENCE_S, headers={"Referer": page})
         if not answer.url.endswith("/console/"):
-            raise RuntimeError(f"signing in ended at {answer.url}")
+            said = re.findall(r"<li[^>]*>([^<]+)</li>|<h1[^>]*>([^<]+)</h1>", answer.text)
+            raise RuntimeError(f"signing in ended at {answer.url}: {answer.status_code} {said}")
 
     def _look(self, session: requests.Session) -> None:
         number, stranger = 0, requests.Session()
