@@ -87,7 +87,8 @@ SELECT %(event)s, system_id, id, tstzrange(%(starts)s, %(ends)s), dice >= 3,
     CASE WHEN dice < 3 OR %(waits)s THEN 'UNKNOWN' WHEN dice < 6 THEN 'OPTED_OUT_DURING'
         WHEN dice < 8 THEN 'OPTED_OUT_BEFORE' WHEN dice < 12 THEN 'UNREACHABLE'
         ELSE %(taking_part)s END,
-    CASE WHEN dice < 2 THEN 'NO_PERMISSION' ELSE '' END, 0, (dice >= 2)::int, 0, 0, 0, 0,
+    CASE WHEN dice < 2 THEN 'NO_PERMISSION' ELSE '' END, (dice >= 2 AND NOT %(waits)s)::int,
+    (dice >= 2)::int, 0, 0, 0, 0,
     CASE dice WHEN 2 THEN 'Carrier answered 400' ELSE '' END, '',
     CASE WHEN dice > 2 THEN 200 WHEN dice = 2 THEN 400 END,
     CASE WHEN dice > 2 AND NOT %(waits)s THEN sent END,
