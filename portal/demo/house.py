@@ -72,7 +72,8 @@ def open_house(
     say("Bringing the database up to date.")
     manage = [sys.executable, "manage.py"]
     parts.run("migrate", [*manage, "migrate", "--noinput"], env)
-    utility = ["demo_utility", "--password", kept.console_password]
+    # In one word: a password may begin with a dash.
+    utility = ["demo_utility", f"--password={kept.console_password}"]
     parts.run("migrate", [*manage, *utility], env)
     partner = _partner(parts, state, manage, env)
     say("Starting web server, worker and beat.")

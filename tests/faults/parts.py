@@ -54,6 +54,11 @@ class Part:
     def runs(self) -> bool:
         return self._process is not None and self._process.poll() is None
 
+    @property
+    def status(self) -> int | None:
+        """How it ended; None while it runs or before it was started."""
+        return self._process.poll() if self._process else None
+
     def said(self) -> str:
         with self.log.open("rb") as file:
             file.seek(self._from)

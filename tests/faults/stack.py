@@ -186,10 +186,12 @@ def _parts(
 
 def _start(parts: dict[str, Part], env: dict[str, str], state: Path, at: Addresses) -> None:
     password = environment.load_secrets(state).console_password
-    for words in (["migrate", "--noinput"], ["demo_utility", "--password", password]):
+    for words in (["migrate", "--noinput"], ["demo_utility", f"--password={password}"]):
         command = Part("migrate", [sys.executable, "manage.py", *words], env, state / "logs")
         command.start()
         until(partial(_ended, command), words[0])
+        if command.status:
+            raise RuntimeError(f"{words[0]} ended with {command.status}: {command.said()[-400:]}")
     for part in parts.values():
         part.start()
     for address in (f"{at.sandbox}/_sandbox/health", f"{at.web}/readyz"):
