@@ -44,33 +44,24 @@ def read_home(grant_id: int, *, now: datetime) -> bool:
             locations, systems = _read(client, grant.carrier_username)
     except (Reauthorize, CannotOpen):
         operations.distrust_token(grant_id=grant_id, real_now=clock.real_now())
-        operations.sync_failed(
-            grant=grant,
-            why="Carrier asked us to renew the permission",
-            now=now,
-            real_now=clock.real_now(),
-        )
-        return False
+        return _failed(grant, "Carrier asked us to renew the permission", now)
     except CarrierError as error:
         log.warning("reading grant %s failed: %s", grant_id, type(error).__name__)
-        operations.sync_failed(
-            grant=grant, why="Carrier could not be reached", now=now, real_now=clock.real_now()
-        )
-        return False
+        return _failed(grant, "Carrier could not be reached", now)
     try:
         operations.save_home(
             grant=grant, locations=locations, systems=systems, now=now, real_now=clock.real_now()
         )
     except DataError as error:  # a number no home has, say
         log.warning("reading of grant %s cannot be kept: %s", grant_id, type(error).__name__)
-        operations.sync_failed(
-            grant=grant,
-            why="Carrier's answer about your home could not be kept",
-            now=now,
-            real_now=clock.real_now(),
-        )
-        return False
+        return _failed(grant, "Carrier's answer about your home could not be kept", now)
     return True
+
+
+def _failed(grant: CarrierGrant, why: str, now: datetime) -> bool:
+    """False, for read_home; the page says why."""
+    operations.sync_failed(grant=grant, why=why, now=now, real_now=clock.real_now())
+    return False
 
 
 def _read(
