@@ -2,6 +2,7 @@
 
 import csv
 from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, datetime
 
 from django.http import StreamingHttpResponse
 
@@ -18,6 +19,11 @@ class _Echo:
 
 def defused(cell: object) -> object:
     return f"'{cell}" if isinstance(cell, str) and cell.startswith(_ACTIVE) else cell
+
+
+def utc_cell(moment: datetime | None) -> str:
+    """A moment as ISO 8601 in UTC, to the second; empty when unknown."""
+    return f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}" if moment else ""
 
 
 def csv_response(

@@ -1,8 +1,8 @@
 """One row per system of an event, for a spreadsheet. Read in portions, never as a whole."""
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
 
+from base.spreadsheet import utc_cell
 from dr_events.models import Dispatch
 from dr_events.states import Delivery, Participation, Reason
 
@@ -61,9 +61,5 @@ def rows(event_id: int) -> Iterator[tuple[object, ...]]:
             trouble,
             status,
             tries,
-            *(_utc(moment) for moment in moments),
+            *(utc_cell(moment) for moment in moments),
         )
-
-
-def _utc(moment: datetime | None) -> str:
-    return f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}" if moment else ""

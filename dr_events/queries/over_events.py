@@ -2,9 +2,9 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 from base.drawing import Drawing, drawing
+from base.spreadsheet import utc_cell
 from dr_events.queries.pages import EventPage
 from dr_events.states import EventState
 
@@ -121,8 +121,8 @@ def table(events: Sequence[EventLine]) -> Iterator[tuple[object, ...]]:
         yield (
             event.name,
             one.page.phase.label,
-            _utc(event.starts_at),
-            _utc(event.ends_at),
+            utc_cell(event.starts_at),
+            utc_cell(event.ends_at),
             rows.targeted,
             rows.participating,
             _short(one.took_part_percent, 1),
@@ -137,10 +137,6 @@ def table(events: Sequence[EventLine]) -> Iterator[tuple[object, ...]]:
             _short(one.change_f, 2),
             one.change_homes or "",
         )
-
-
-def _utc(moment: datetime) -> str:
-    return f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
 
 
 def _short(value: float | None, digits: int) -> object:
