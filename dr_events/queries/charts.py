@@ -9,13 +9,12 @@ from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-import orjson
 from django.conf import settings
 from django.db import connection
 
 from dr_events.models import Event, Reading
 from dr_events.queries import sample
-from dr_events.queries.intervals import Interval
+from dr_events.queries.intervals import Interval, part
 from dr_events.queries.tallies import Tally
 from dr_events.rules.limits import words
 
@@ -66,13 +65,7 @@ def _point(
     load: float | None,
 ) -> Point:
     low, middle, high = indoors or (None, None, None)
-    return Point(at, homes, online, low, middle, high, outdoor, load, _part(event, at))
-
-
-def _part(event: Event, at: datetime) -> str:
-    if at < event.starts_at:
-        return "before"
-    return "during" if at < event.ends_at else "after"
+    return Point(at, homes, online, low, middle, high, outdoor, load, part(event, at))
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +93,6 @@ SELECT (SELECT count(accepted_at) FROM homes),
     (SELECT count(*) FROM tries),
     (SELECT percentile_cont(ARRAY[0.5, 0.99]) WITHIN GROUP (ORDER BY elapsed_ms) FROM tries)
 """
-_KEPT_TIMING = "SELECT counts->'timing' FROM dr_events_tally WHERE event_id = %s AND is_final"
 
 
 def timing(event: Event, rows: Tally, *, some: int = 0) -> Timing | None:
@@ -114,18 +106,15 @@ def timing(event: Event, rows: Tally, *, some: int = 0) -> Timing | None:
     since = event.released_at if at_once else rows.first_sent_at
     if since is None:
         return None
-    with connection.cursor() as cursor:
-        cursor.execute(_KEPT_TIMING, [event.pk])
-        kept = cursor.fetchone()
-        if kept:
-            values = orjson.loads(kept[0])
-            told, took = values["told_s"], values["requests_ms"]
-            homes, requests = values["homes"], values["requests"]
-        else:
-            times: dict[str, Any] = {"event": event.pk, "since": since, "some": some}
-            cursor.execute(sample.homes(some) + _TIMING, times)
-            homes, told, requests, took = cursor.fetchone()
     label = "the release" if at_once else "the first request"
+    if rows.kept and not rows.open:
+        of = rows.kept
+        quick, slow = of.request_p50_ms, of.request_p99_ms
+        return Timing(of.homes, label, of.p50_s, of.p99_s, of.requests, quick, slow)
+    times: dict[str, Any] = {"event": event.pk, "since": since, "some": some}
+    with connection.cursor() as cursor:
+        cursor.execute(sample.homes(some) + _TIMING, times)
+        homes, told, requests, took = cursor.fetchone()
     p50, p99 = told or (None, None)
     quick, slow = took or (None, None)
     return Timing(homes, label, p50, p99, requests, quick, slow)

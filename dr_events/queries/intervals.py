@@ -95,6 +95,13 @@ def span(event: Event) -> tuple[datetime, datetime]:
     return event.starts_at - BEFORE, event.ends_at + AFTER
 
 
+def part(event: Event, at: datetime) -> str:
+    """Where a moment lies: before, during or after the event."""
+    if at < event.starts_at:
+        return "before"
+    return "during" if at < event.ends_at else "after"
+
+
 def course(event: Event, *, some: int = 0) -> Course:
     """Of all homes of an event, or about ``some`` of them."""
     first, last = span(event)
@@ -118,11 +125,10 @@ def course(event: Event, *, some: int = 0) -> Course:
 def _interval(event: Event, row: tuple[Any, ...]) -> Interval:
     begins_at, at, _, homes, online, indoors, outdoor, load, running = row[:9]
     low, middle, high = indoors or (None, None, None)
-    part = "during" if begins_at < event.ends_at else "after"
-    if begins_at < event.starts_at:
-        part = "before"
     shares = (None if one is None else float(one) for one in (outdoor, load, running))
-    return Interval(begins_at, at, part, homes, online, low, middle, high, *shares)
+    return Interval(
+        begins_at, at, part(event, begins_at), homes, online, low, middle, high, *shares
+    )
 
 
 def _quality(event: Event, row: tuple[Any, ...]) -> Quality:

@@ -15,11 +15,26 @@ class Kept:
     at_once: bool
     change_f: float | None
     change_homes: int
+    # Homes whose acceptance was timed, and the requests: how many, milliseconds each took.
+    homes: int
+    requests: int
+    request_p50_ms: float | None
+    request_p99_ms: float | None
 
 
 def kept_of(counts: dict[str, Any]) -> Kept:
     """As operations.counting wrote it; older ones know of no change."""
     timing, warmth = counts["timing"], counts.get("warmth") or {}
     p50, p99 = timing["told_s"] or (None, None)
-    at_once = bool(timing["at_once"])
-    return Kept(p50, p99, at_once, warmth.get("change_f"), warmth.get("homes", 0))
+    quick, slow = timing["requests_ms"] or (None, None)
+    return Kept(
+        p50,
+        p99,
+        bool(timing["at_once"]),
+        warmth.get("change_f"),
+        warmth.get("homes", 0),
+        timing["homes"],
+        timing["requests"],
+        quick,
+        slow,
+    )
