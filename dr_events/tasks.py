@@ -39,6 +39,8 @@ RENEWERS = 4
 MAIL_FOR_S, MAIL_BREATH_S = 5.0, 0.2
 # The same for a piece of an act for many systems.
 MANY_FOR_S, MANY_BREATH_S = 4.0, 0.2
+# Events counted in one task.
+COUNTS = 10
 
 
 @shared_task
@@ -74,6 +76,15 @@ def mail(**_: Any) -> None:
     operations.keep_tally(now=now)  # so that nobody waits for a page that counts
     is_busy = bool(queries.work.events_to_send(now=now))
     mailing.send_due(for_s=MAIL_BREATH_S if is_busy else MAIL_FOR_S)
+
+
+@shared_task
+def count(**_: Any) -> None:
+    """Figures of large events under way, so that nobody waits for a page that counts."""
+    now = clock.database_now()
+    for _one in range(COUNTS):
+        if not operations.keep_tally(now=now, under_way_for=queries.tallies.AGAIN_AFTER):
+            return
 
 
 @shared_task(bind=True)
@@ -118,7 +129,7 @@ others_due: list[Callable[[], list[Ring]]] = []
 
 
 def due() -> list[Ring]:
-    """Everything that is due now, tokens first, then sending, then looking, mail last."""
+    """Everything due now: tokens first, then sending, then looking; mail and counting last."""
     now = clock.database_now()
     rings = [*_tokens(now)]
     for event_id in queries.work.events_to_send(now=now):
@@ -137,7 +148,8 @@ def due() -> list[Ring]:
     acts = bulk.bulk_acts_due(real_now=clock.real_now())
     rings += [Ring(act_for_many, {"bulk_id": one}) for one in acts]
     rings += [ring for others in others_due for ring in others()]
-    return rings + [Ring(mail, {})] * notices.is_due(now=now)
+    rings += [Ring(mail, {})] * notices.is_due(now=now)
+    return rings + [Ring(count, {})] * queries.tallies.are_due(now=now)
 
 
 def _to_renew(now: datetime) -> list[int]:

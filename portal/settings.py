@@ -95,9 +95,10 @@ DATABASES["default"] |= {
     "CONN_MAX_AGE": 60,
     "CONN_HEALTH_CHECKS": True,
     # No transaction pooler may stand between a worker and PostgreSQL: claims hold session locks.
+    # No JIT: it compiles whatever looks dear to the planner, for longer than our statements take.
     "OPTIONS": {
         "options": "-c statement_timeout=60s -c lock_timeout=5s "
-        "-c idle_in_transaction_session_timeout=30s",
+        "-c idle_in_transaction_session_timeout=30s -c jit=off",
         "keepalives_idle": 15,
         "tcp_user_timeout": 15000,
     },

@@ -1,6 +1,6 @@
 """Figures of events that will not change any more, counted once and kept for the pages."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import connection
@@ -10,8 +10,9 @@ from dr_events.queries import tallies
 from dr_events.states import OPEN
 
 # Final: completed, or cancelled and looked at for the last time, and no row is undecided. The
-# others wait for their send time: their figures are counted again when they are too old.
-_KEEP = """
+# others wait for their send time or are under way: their figures are counted again when they are
+# too old, those under way only where they are many.
+_KEEP = f"""
 WITH due AS MATERIALIZED (
     SELECT * FROM (
         SELECT e.id, e.state <> 'SCHEDULED' AS is_closed, e.send_at = e.scheduled_at AS at_once,
@@ -20,9 +21,11 @@ WITH due AS MATERIALIZED (
         WHERE e.send_at IS NOT NULL
           AND NOT (coalesce(t.is_final, false) AND t.version >= %(version)s)
           AND (e.state = 'COMPLETED' OR e.state = 'CANCELLED' AND e.read_back_due_at IS NULL
-               OR e.state = 'SCHEDULED' AND e.send_at > %(now)s
-                  AND (t.event_id IS NULL OR t.counted_at <= clock_timestamp() - %(for)s))
-        ORDER BY e.starts_at DESC LIMIT 1
+               OR e.state = 'SCHEDULED' AND (t.event_id IS NULL
+                  OR t.counted_at <= clock_timestamp() - CASE
+                      WHEN e.send_at > %(now)s THEN %(waiting_for)s
+                      WHEN {tallies.ROWS} > %(many)s THEN %(under_way_for)s END))
+        ORDER BY e.state = 'SCHEDULED' AND e.send_at <= %(now)s DESC, e.starts_at DESC LIMIT 1
     ) AS next WHERE pg_try_advisory_xact_lock(%(space)s | next.id)
 ), groups AS MATERIALIZED (
     SELECT d.delivery, d.participation, d.reason, d.trouble, d.opted_out_at IS NOT NULL AS said_no,
@@ -77,23 +80,24 @@ ON CONFLICT (event_id) DO UPDATE
 SET counted_at = excluded.counted_at, is_final = excluded.is_final, counts = excluded.counts,
     version = excluded.version
 WHERE NOT t.is_final OR t.version < excluded.version
-"""
+"""  # noqa: S608 - constants; every value is a parameter
 # What is counted; whoever counts more adds one. Older figures serve until they are counted again.
 VERSION = 2
 # Homes a change of temperature is counted from, about.
 _SOME = 500
 
 
-def keep_tally(*, now: datetime) -> bool:
-    """Count one event that was closed since, or that waits and was counted too long ago.
+def keep_tally(*, now: datetime, under_way_for: timedelta = tallies.UNDER_WAY_FOR) -> bool:
+    """Count one event that was closed since, or that waits or is under way and was counted too long
+    ago: for one under way, with many rows, that is ``under_way_for``, real time.
 
     ``now`` is business time. One, so that no page waits for a whole history to be counted. False
-    when nothing was kept. Called by pages that show figures, never by a sender; what it writes
-    follows from the rows and may be lost.
+    when nothing was kept. Called by pages that show figures and by the sweep's task, never by a
+    sender; what it writes follows from the rows and may be lost.
     """
     values: dict[str, Any] = {
         "now": now,
-        "for": tallies.KEPT_FOR,
+        **tallies.ages(under_way_for),
         "space": LockSpace.TALLY,
         "open": sorted(OPEN),
         "version": VERSION,

@@ -15,7 +15,7 @@ from django.db import connection
 from dr_events.models import Event, Reading
 from dr_events.queries import sample
 from dr_events.queries.intervals import Interval, part
-from dr_events.queries.tallies import Tally
+from dr_events.queries.tally import Tally
 from dr_events.rules.limits import words
 
 

@@ -12,7 +12,8 @@ from django.db.models import BooleanField, ExpressionWrapper, Q, QuerySet
 from base.choices import ColoredChoices
 from dr_events.models import Dispatch, Event
 from dr_events.queries.names import names
-from dr_events.queries.tallies import Tally, restored, tallies, tally
+from dr_events.queries.tallies import restored, tallies, tally
+from dr_events.queries.tally import Tally
 from dr_events.rules.limits import words
 from dr_events.states import EventState, Response
 
@@ -77,6 +78,11 @@ class EventPage:
     @property
     def is_under_way(self) -> bool:
         return self.phase in (Phase.SENDING, Phase.SENT, Phase.RUNNING)
+
+    @property
+    def is_recent(self) -> bool:
+        """Under way, and counted a moment ago instead of now (queries.tallies)."""
+        return self.tally.counted_at is not None and self.phase != Phase.SCHEDULED
 
     @property
     def may_cancel(self) -> bool:
@@ -151,14 +157,22 @@ def ahead(length: timedelta) -> str:
 
 
 def _pages(events: Sequence[Event], now: datetime) -> list[EventPage]:
-    planned = [event for event in events if event.send_at]
-    waiting = [event.pk for event in planned if event.send_at and event.send_at > now]
-    counted = tallies([event.pk for event in planned], waiting=waiting)
+    counted = _counted([event for event in events if event.send_at], now)
     pages = []
     for event in events:
         rows = counted.get(event.pk) or Tally()
         pages.append(EventPage(event, rows, phase_of(event, rows, now), now))
     return pages
+
+
+def _counted(planned: Sequence[Event], now: datetime) -> dict[int, Tally]:
+    """Figures for a list; some may be a little old (queries.tallies)."""
+    live = [(event.pk, event.send_at) for event in planned if event.state == EventState.SCHEDULED]
+    return tallies(
+        [event.pk for event in planned],
+        waiting=[pk for pk, send_at in live if send_at and send_at > now],
+        under_way=[pk for pk, send_at in live if send_at and send_at <= now],
+    )
 
 
 def _events() -> Any:
@@ -176,12 +190,14 @@ def event_alone(event_id: int) -> Event | None:
     return found
 
 
-def event_page(event_id: int, *, now: datetime) -> EventPage | None:
-    """Counted now, or as it was kept when the event was closed."""
+def event_page(event_id: int, *, now: datetime, exact: bool = True) -> EventPage | None:
+    """Counted now, or as it was kept when the event was closed; not ``exact``: as in a list."""
     event = event_alone(event_id)
     if event is None:
         return None
-    rows = tally(event_id) if event.send_at else Tally()
+    rows = Tally()
+    if event.send_at:
+        rows = tally(event_id) if exact else _counted([event], now).get(event_id, rows)
     people = names({event.created_by, event.approved_by})
     return EventPage(event, rows, phase_of(event, rows, now), now, people)
 

@@ -9,9 +9,9 @@ from django.db import connection
 
 from base.choices import ColoredChoices
 from dr_events.models import Event
-from dr_events.queries import groups, tallies
+from dr_events.queries import groups
 from dr_events.queries.members import members
-from dr_events.queries.tallies import Tally
+from dr_events.queries.tally import Tally, of
 
 # So many parts are shown, the largest first; the others together are one more line.
 PARTS = 20
@@ -81,12 +81,12 @@ def _parts(event: Event, by: By) -> list[Part]:
         cursor.execute(_COUNTS.format(key=column, joined=joined), values)
         for key, *row in cursor.fetchall():
             counted[key].append(tuple(row))
-    parts = [Part(names.get(key, key), tallies.of(rows)) for key, rows in counted.items()]
+    parts = [Part(names.get(key, key), of(rows)) for key, rows in counted.items()]
     parts = sorted((part for part in parts if part.tally.targeted), key=_largest_first)
     if by is By.GROUP or len(parts) <= PARTS:
         return parts
     rest = [row for part in parts[PARTS:] for row in counted[part.name]]
-    return [*parts[:PARTS], Part("all others", tallies.of(rest))]
+    return [*parts[:PARTS], Part("all others", of(rest))]
 
 
 def _largest_first(part: Part) -> tuple[int, str]:

@@ -1,164 +1,23 @@
 """Dispatch rows of events, counted: the one place for it, shared by pages and the partner API."""
 
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
 import orjson
 from django.db import connection
 
-from dr_events.queries.kept import Kept, kept_of
-from dr_events.states import (
-    FAILURES,
-    OPEN,
-    OPTED_OUT,
-    SENT,
-    Delivery,
-    Participation,
-    Reason,
-    Recall,
-)
+from dr_events.queries.kept import kept_of
+from dr_events.queries.tally import Tally, of
 
-
-@dataclass(frozen=True, slots=True)
-class Tally:
-    """The rows of one event, counted.
-
-    ``targeted`` rows were to be sent when the event was scheduled; everybody else is in
-    ``left_out``. ``delivery`` and ``participation`` each add up to ``targeted``: a home that
-    opted out or left after the plan was made stays targeted, as SKIPPED.
-    """
-
-    targeted: int = 0
-    left_out: dict[Reason, int] = field(default_factory=dict)
-    delivery: dict[Delivery, int] = field(default_factory=dict)
-    participation: dict[Participation, int] = field(default_factory=dict)
-    # What went wrong: state in words, what was said, how many homes; most frequent first.
-    failures: tuple[tuple[str, str, int], ...] = ()
-    # Not sent yet, and nobody is sending it: cancelling spares these.
-    can_stop: int = 0
-    # What Carrier had when the event was cancelled, or the home said no: how taking it back stands.
-    recalls: dict[Recall, int] = field(default_factory=dict)
-    # Said no here after the request had left: only the wall control can stop it.
-    said_no_late: int = 0
-    # Real time of the first request and of the last acceptance.
-    first_sent_at: datetime | None = None
-    last_accepted_at: datetime | None = None
-    # Where these figures were kept, not counted.
-    kept: Kept | None = field(default=None, compare=False)
-
-    def _sum(self, states: Iterable[Delivery]) -> int:
-        return sum(self.delivery.get(state, 0) for state in states)
-
-    @property
-    def accepted(self) -> int:
-        """Carrier has it: accepted, or seen in its list."""
-        return self._sum(SENT)
-
-    @property
-    def confirmed(self) -> int:
-        return self.delivery.get(Delivery.CONFIRMED, 0)
-
-    @property
-    def unsure(self) -> int:
-        return self.delivery.get(Delivery.UNSURE, 0)
-
-    @property
-    def in_flight(self) -> int:
-        return self.delivery.get(Delivery.SENDING, 0)
-
-    @property
-    def open(self) -> int:
-        """Rows somebody must still act on."""
-        return self._sum(OPEN)
-
-    @property
-    def failed(self) -> int:
-        return self._sum(FAILURES)
-
-    @property
-    def may_resend(self) -> int:
-        """Failed on our side; some of them may be sent again (operations.reopen_failed)."""
-        return self.delivery.get(Delivery.FAILED, 0)
-
-    @property
-    def settled(self) -> int:
-        return self.targeted - self.open
-
-    @property
-    def recalled(self) -> int:
-        """A home's list at Carrier shows that it was taken back."""
-        return self.recalls.get(Recall.RECALLED, 0)
-
-    @property
-    def cannot_recall(self) -> int:
-        return self.recalls.get(Recall.CANNOT, 0)
-
-    @property
-    def recalling(self) -> int:
-        """Of a cancelled event: at Carrier, and not known yet whether it can be taken back."""
-        return self.accepted - self.recalled - self.cannot_recall
-
-    @property
-    def participating(self) -> int:
-        """Taking part now, or took part."""
-        return sum(
-            self.participation.get(state, 0)
-            for state in (Participation.ACTIVE, Participation.COMPLETED)
-        )
-
-    @property
-    def opted_out(self) -> int:
-        return sum(self.participation.get(state, 0) for state in OPTED_OUT)
-
-    @property
-    def opted_out_before(self) -> int:
-        return self.participation.get(Participation.OPTED_OUT_BEFORE, 0)
-
-    @property
-    def opted_out_during(self) -> int:
-        return self.participation.get(Participation.OPTED_OUT_DURING, 0)
-
-    @property
-    def unreachable(self) -> int:
-        return self.participation.get(Participation.UNREACHABLE, 0)
-
-    @property
-    def opted_out_percent(self) -> float | None:
-        return 100 * self.opted_out / self.targeted if self.targeted else None
-
-    @property
-    def left_out_total(self) -> int:
-        return sum(self.left_out.values())
-
-    @property
-    def delivery_bar(self) -> "tuple[Segment, ...]":
-        return stacked(self.delivery, Delivery)
-
-    @property
-    def participation_bar(self) -> "tuple[Segment, ...]":
-        return stacked(self.participation, Participation)
-
-    @property
-    def systems_per_s(self) -> float | None:
-        """Acceptances per real second between the first request and the last acceptance."""
-        if self.first_sent_at is None or self.last_accepted_at is None:
-            return None
-        seconds = (self.last_accepted_at - self.first_sent_at).total_seconds()
-        return self.accepted / seconds if seconds > 0 and self.accepted else None
-
-
-# Skipped after the plan: these homes were targeted and said no, or left, before their turn.
-_LATER = (Reason.OPTED_OUT, Reason.WITHDRAWN)
-
-# Failures with reasons of their own that a page lists; the rest is one line.
-_KINDS = 20
-_REST = "other reasons"
-
-# How long the figures of an event that waits for its send time are good for a list; real time.
-KEPT_FOR = timedelta(seconds=60)
+# How long figures are good for a list, real time: of an event that waits for its send time, and of
+# one under way that has more than MANY rows. Counting 100,000 takes 45 ms (benchmarks.pages).
+WAITING_FOR, UNDER_WAY_FOR = timedelta(seconds=60), timedelta(seconds=10)
+MANY = 20_000
+# The sweep counts those under way again after this, so that no page has to.
+AGAIN_AFTER = timedelta(seconds=3)
 
 _COUNTS = """
 SELECT event_id, delivery, participation, reason, trouble, opted_out_at IS NOT NULL, recall,
@@ -167,30 +26,64 @@ FROM dr_events_dispatch WHERE event_id = ANY (%(events)s)
 GROUP BY 1, 2, 3, 4, 5, 6, 7
 """
 
-_KEPT = """
-SELECT event_id, counts FROM dr_events_tally
-WHERE event_id = ANY (%(events)s)
-  AND (is_final OR event_id = ANY (%(waiting)s) AND counted_at > clock_timestamp() - %(for)s)
-"""
+# The number of rows behind a kept tally ``t``.
+ROWS = "(SELECT sum((g ->> 6)::bigint) FROM jsonb_array_elements(t.counts -> 'groups') AS g)"
+
+_KEPT = f"""
+SELECT t.event_id, t.is_final, t.counted_at, t.counts FROM dr_events_tally t
+WHERE t.event_id = ANY (%(events)s) AND (t.is_final OR t.counted_at > clock_timestamp() - CASE
+    WHEN t.event_id = ANY (%(waiting)s) THEN %(waiting_for)s
+    WHEN t.event_id = ANY (%(under_way)s) AND {ROWS} > %(many)s THEN %(under_way_for)s END)
+"""  # noqa: S608 - constants; every value is a parameter
 
 
 def tally(event_id: int) -> Tally:
+    """Kept when the event was closed, or counted now."""
     return tallies([event_id]).get(event_id) or Tally()
 
 
-def tallies(event_ids: Sequence[int], *, waiting: Sequence[int] = ()) -> dict[int, Tally]:
+def tallies(
+    event_ids: Sequence[int], *, waiting: Sequence[int] = (), under_way: Sequence[int] = ()
+) -> dict[int, Tally]:
     """Counts of several events; events without rows are missing.
 
     Closed events are read where they were kept, the others counted. For events ``waiting`` for
-    their send time figures up to KEPT_FOR old will do.
+    their send time figures up to WAITING_FOR old will do, for large ones ``under_way`` such up to
+    UNDER_WAY_FOR.
     """
     if not event_ids:
         return {}
-    values: dict[str, Any] = {"events": list(event_ids), "waiting": list(waiting), "for": KEPT_FOR}
+    values: dict[str, Any] = {
+        "events": list(event_ids),
+        "waiting": list(waiting),
+        "under_way": list(under_way),
+        **ages(UNDER_WAY_FOR),
+    }
     with connection.cursor() as cursor:
         cursor.execute(_KEPT, values)
-        kept = {event_id: restored(counts) for event_id, counts in cursor.fetchall()}
+        kept = {event_id: _restored(*rest) for event_id, *rest in cursor.fetchall()}
     return kept | count([event_id for event_id in event_ids if event_id not in kept])
+
+
+def ages(under_way_for: timedelta) -> dict[str, Any]:
+    """How long which figures are good, as parameters of a statement."""
+    return {"waiting_for": WAITING_FOR, "under_way_for": under_way_for, "many": MANY}
+
+
+_DUE = f"""
+SELECT EXISTS (
+    SELECT FROM dr_events_event e LEFT JOIN dr_events_tally t ON t.event_id = e.id
+    WHERE e.state = 'SCHEDULED' AND e.send_at <= %(now)s AND (t.event_id IS NULL
+        OR t.counted_at <= clock_timestamp() - %(again)s AND {ROWS} > %(many)s))
+"""  # noqa: S608 - constants; every value is a parameter
+
+
+def are_due(*, now: datetime) -> bool:
+    """Whether an event under way, and large or never counted, is to be counted (the sweep)."""
+    with connection.cursor() as cursor:
+        values: dict[str, Any] = {"now": now, "again": AGAIN_AFTER, "many": MANY}
+        cursor.execute(_DUE, values)
+        return bool(cursor.fetchone()[0])
 
 
 def count(event_ids: Sequence[int]) -> dict[int, Tally]:
@@ -207,83 +100,20 @@ def count(event_ids: Sequence[int]) -> dict[int, Tally]:
 
 
 def restored(counts: str | bytes) -> Tally:
-    """The tally of an event as operations.keep_tally counted it."""
+    """The tally of a closed event as operations.keep_tally counted it."""
     values = orjson.loads(counts)
-    groups = ((*group, _moment(sent), _moment(told)) for *group, sent, told in values["groups"])
-    return replace(of(groups), kept=kept_of(values))
+    return replace(_groups(values), kept=kept_of(values))
+
+
+def _restored(is_final: bool, counted_at: datetime, counts: str | bytes) -> Tally:
+    if is_final:
+        return restored(counts)
+    return replace(_groups(orjson.loads(counts)), counted_at=counted_at)
+
+
+def _groups(values: dict[str, Any]) -> Tally:
+    return of((*group, _moment(sent), _moment(told)) for *group, sent, told in values["groups"])
 
 
 def _moment(text: str | None) -> datetime | None:
     return datetime.fromisoformat(text) if text else None
-
-
-def of(groups: Iterable[tuple[Any, ...]]) -> Tally:
-    """The figures of rows that were counted in the columns of _COUNTS, without the event."""
-    left_out, delivery, participation = Counter[Reason](), Counter[Delivery](), Counter[Any]()
-    failures, recalls = Counter[tuple[str, str]](), Counter[Recall]()
-    can_stop = said_no_late = 0
-    first, last = [], []
-    for state, part, why, trouble, said_no, recall, number, sent_at, accepted_at in groups:
-        what, reason = Delivery(state), Reason(why)
-        if what == Delivery.WITHHELD or (what == Delivery.SKIPPED and reason not in _LATER):
-            left_out[reason] += number
-            continue
-        delivery[what] += number
-        participation[Participation(part)] += number
-        recalls[Recall(recall)] += number
-        if what in FAILURES:
-            failures[(what.label, trouble)] += number
-        if said_no and what != Delivery.SKIPPED and Participation(part) not in OPTED_OUT:
-            said_no_late += number
-        if what == Delivery.PLANNED and not said_no:
-            can_stop += number
-        first += [sent_at] * (sent_at is not None)
-        last += [accepted_at] * (accepted_at is not None)
-    return Tally(
-        targeted=delivery.total(),
-        left_out=dict(sorted(left_out.items())),
-        delivery=dict(delivery),
-        participation=dict(participation),
-        failures=_most(failures),
-        can_stop=can_stop,
-        recalls=dict(recalls),
-        said_no_late=said_no_late,
-        first_sent_at=min(first, default=None),
-        last_accepted_at=max(last, default=None),
-    )
-
-
-def _most(failures: Counter[tuple[str, str]]) -> tuple[tuple[str, str, int], ...]:
-    """The most frequent failures with their reasons; what is beyond them by state alone."""
-    first, rest = failures.most_common()[:_KINDS], failures.most_common()[_KINDS:]
-    others = Counter[tuple[str, str]]()
-    for (label, _), number in rest:
-        others[(label, _REST)] += number
-    return tuple((*name, number) for name, number in [*first, *others.most_common()])
-
-
-@dataclass(frozen=True, slots=True)
-class Segment:
-    """A piece of a stacked bar; ``x`` and ``width`` in percent."""
-
-    choice: Delivery | Participation
-    count: int
-    x: float
-    width: float
-
-    @property
-    def percent(self) -> int:
-        return round(self.width)
-
-
-def stacked(counts: dict, order: type[Delivery] | type[Participation]) -> tuple[Segment, ...]:
-    """Counts by state as pieces of one bar, in the order the states are written down."""
-    total = sum(counts.values())
-    pieces, x = [], 0.0
-    for choice in order:
-        count = counts.get(choice, 0)
-        if count:
-            width = 100 * count / total
-            pieces.append(Segment(choice, count, round(x, 3), round(width, 3)))
-            x += width
-    return tuple(pieces)

@@ -22,8 +22,8 @@ from people.access import actor_of, approver_act, console_page, operator_act
 from people.operations import Actor, record
 
 
-def _page(event_id: int) -> pages.EventPage:
-    page = pages.event_page(event_id, now=clock.now())
+def _page(event_id: int, *, exact: bool = True) -> pages.EventPage:
+    page = pages.event_page(event_id, now=clock.now(), exact=exact)
     if page is None:
         raise Http404("There is no event with this number.")
     return page
@@ -224,7 +224,7 @@ _LET_GO = {
 @console_page
 def event_results(request: HttpRequest, event_id: int) -> HttpResponse:
     operations.keep_tally(now=clock.now())
-    page = _page(event_id)
+    page = _page(event_id, exact=False)
     some = sample.some_of(event_id, at_least=page.tally.targeted)
     course, span = intervals.course(page.event, some=some), intervals.span(page.event)
     points = [(one.at, one.low_f, one.middle_f, one.high_f) for one in course.items]

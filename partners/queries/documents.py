@@ -11,7 +11,7 @@ from dr_events.models import Event
 from dr_events.queries import groups
 from dr_events.queries.groups import GroupPage
 from dr_events.queries.partner import DeliveryLine, OptOutLine
-from dr_events.queries.tallies import Tally
+from dr_events.queries.tally import Tally
 from dr_events.states import Reason
 from enrollments.models import Program
 from enrollments.queries import EnrollmentLine, SystemLine

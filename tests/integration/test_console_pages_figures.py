@@ -9,7 +9,7 @@ from django.test import Client
 from django.urls import reverse
 
 from base import clock
-from dr_events import operations
+from dr_events import operations, tasks
 from dr_events.models import Attempt, Dispatch, Event, Reading
 from dr_events.queries import charts, pages, sample, tallies
 from dr_events.states import Delivery, EventState, Participation
@@ -126,6 +126,66 @@ def test_once_sending_begins_every_figure_is_counted() -> None:
     (page,), _ = pages.current_events(now=event.send_at)
     assert page.tally.accepted == 2
     assert not operations.keep_tally(now=event.send_at)
+    assert not tallies.are_due(now=event.send_at)
+
+
+def counted_ago(seconds: int) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE dr_events_tally SET counted_at = clock_timestamp() - make_interval(secs => %s)",
+            [seconds],
+        )
+
+
+def test_lists_show_a_large_event_under_way_as_it_was_seconds_ago(
+    desk: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tallies, "MANY", 1)
+    event = waiting()
+    sent = event.send_at
+    assert sent is not None
+    assert tallies.are_due(now=sent), "nobody has counted it yet"
+    monkeypatch.setattr(clock, "database_now", lambda: sent)
+    tasks.count.run()
+    assert kept_rows() == [(event.pk, False)]
+    Dispatch.objects.filter(event=event).update(delivery=Delivery.ACCEPTED)
+    (page,), _ = pages.current_events(now=sent)
+    assert (page.tally.targeted, page.tally.accepted) == (2, 0)
+    assert page.tally.counted_at is not None, "and the page can say so"
+    for exact, accepted in ((False, 0), (True, 2)):
+        shown = pages.event_page(event.pk, now=sent, exact=exact)
+        assert shown is not None
+        assert shown.tally.accepted == accepted, "its board counts, its results need not"
+    assert not tallies.are_due(now=sent)
+
+    counted_ago(4)
+    assert tallies.are_due(now=sent), "the sweep counts before a page has to"
+    assert not operations.keep_tally(now=sent)
+    assert operations.keep_tally(now=sent, under_way_for=tallies.AGAIN_AFTER)
+    (page,), _ = pages.current_events(now=sent)
+    assert page.tally.accepted == 2
+
+    Dispatch.objects.filter(event=event).update(delivery=Delivery.CONFIRMED)
+    counted_ago(11)
+    (page,), _ = pages.current_events(now=sent)
+    assert (page.tally.accepted, page.tally.confirmed) == (2, 2), "too old: no worker counts"
+    assert page.tally.counted_at is None
+    assert operations.keep_tally(now=sent), "the page that asks counts for the others"
+
+
+def test_the_page_says_that_figures_of_a_large_event_may_be_old(
+    desk: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    event = waiting()
+    assert event.send_at is not None
+    monkeypatch.setattr(clock, "now", lambda: event.send_at)
+    said = "Counted within the last ten seconds"
+    for address in (reverse("console"), reverse("event_results", args=[event.pk])):
+        assert said not in desk.get(address).content.decode()
+    monkeypatch.setattr(tallies, "MANY", 1)
+    for address in (reverse("console"), reverse("event_results", args=[event.pk])):
+        assert said in desk.get(address).content.decode()
+    assert said not in desk.get(reverse("event", args=[event.pk])).content.decode()
 
 
 def test_pages_keep_what_they_counted_and_stay_within_their_queries(
