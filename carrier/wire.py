@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from typing import Any, Literal
-from urllib.parse import quote
 from xml.etree import ElementTree
 
 from .demand_event import DemandEvent, Fingerprint
@@ -72,7 +71,7 @@ def events_url(base_url: str, serial: str) -> str:
     """The address of a system's utility_events (operations 22 and 23). ValueError: odd serial."""
     if not SERIAL.fullmatch(serial):
         raise ValueError("a serial is 1 to 32 letters, digits or hyphens")
-    return f"{base_url.rstrip('/')}/systems/{quote(serial, safe='')}/utility_events"
+    return f"{base_url.rstrip('/')}/systems/{serial}/utility_events"
 
 
 def encode(event: DemandEvent, media: Literal["json", "xml"] = "json") -> Message:

@@ -147,37 +147,35 @@ class _Wave:
     def _give_up(self, number: int, row: operations.Claimed, why: str) -> None:
         """The token cannot be opened: the key is missing. Nothing was sent."""
         verdict = outcomes.Verdict(Delivery.UNAUTHORIZED, why)
-        self._store(number, [_line(row.id, outcomes.REFUSED, None, verdict, 0.0)])
+        self._store(number, {_told(outcomes.REFUSED, None, verdict): [(row.id, 0.0)]})
         homes.permission_lost(grant_id=row.grant_id, why=why, now=clock.now())
 
     def _save(self, answers: list[Answer]) -> None:
-        by_claim: dict[int, list[operations.Outcome]] = defaultdict(list)
+        by_claim: dict[int, dict[operations.Outcome, list[tuple[int, float]]]] = {}
         news = News()
         quiet_s = vendor.quiet_time().total_seconds()
         for answer in answers:
             number, row = self.rows[answer.key]
-            verdict = _verdict(answer, row, quiet_s)
-            news.note(answer, row.grant_id, row.sealed, renew=verdict.renew_token)
-            elapsed_ms = answer.elapsed_s * 1000
-            by_claim[number].append(
-                _line(row.id, answer.outcome.name, answer.status, verdict, elapsed_ms)
-            )
-        for number, lines in by_claim.items():
-            self._store(number, lines)
+            outcome = _outcome(answer, row, quiet_s)
+            news.note(answer, row.grant_id, row.sealed, renew=outcome.renew)
+            tries = by_claim.setdefault(number, {}).setdefault(outcome, [])
+            tries.append((row.id, answer.elapsed_s * 1000))
+        for number, told in by_claim.items():
+            self._store(number, told)
         self.answered += len(answers)
         self.unsaved = []
         # What was learnt is on disk first: this can wait, or fail, without harm.
         news.pass_on(self.event.id)
 
-    def _store(self, number: int, lines: list[operations.Outcome]) -> None:
-        saved = operations.save_outcomes(number=number, outcomes=lines)
-        if saved != len(lines):
-            log.warning("claim %s: %s of %s rows were ours", number, saved, len(lines))
-        ids = [line.id for line in lines]
+    def _store(self, number: int, told: operations.Outcomes) -> None:
+        saved = operations.save_outcomes(number=number, outcomes=told)
+        ids = [row_id for tries in told.values() for row_id, _ in tries]
+        if saved != len(ids):
+            log.warning("claim %s: %s of %s rows were ours", number, saved, len(ids))
         self.watch.settled(ids)
         for row_id in ids:
             self.rows.pop(row_id, None)
-        self.open_of_claim[number] -= len(lines)
+        self.open_of_claim[number] -= len(ids)
         if self.open_of_claim[number] == 0:
             del self.open_of_claim[number]
             operations.release(number)
@@ -193,7 +191,7 @@ class _Wave:
         try:
             for row_id in self.channel.withdraw():
                 number, _ = self.rows[row_id]
-                self._store(number, [_line(row_id, outcomes.REFUSED, None, verdict, 0.0)])
+                self._store(number, {_told(outcomes.REFUSED, None, verdict): [(row_id, 0.0)]})
             until = time.monotonic() + config().total_timeout_s + 1.0
             while (self.channel.pending or self.unsaved) and time.monotonic() < until:
                 self._collect(wait_s=1.0)
@@ -203,11 +201,13 @@ class _Wave:
             self.channel.close()
 
 
-def _verdict(answer: Answer, row: operations.Claimed, quiet_s: float) -> outcomes.Verdict:
+def _outcome(answer: Answer, row: operations.Claimed, quiet_s: float) -> operations.Outcome:
     known = answer.outcome is Outcome.ANSWERED
     if known and answer.status is not None and answer.status < 300 and _says_error(answer.body):
         known = False
-    return outcomes.after_post(
+    elif known and answer.status == 200:
+        return _TAKEN  # nearly all of them, so not reckoned anew each time
+    verdict = outcomes.after_post(
         answer.outcome.name if known else answer.outcome.name.replace("ANSWERED", "UNKNOWN"),
         answer.status,
         attempts=row.attempts,
@@ -216,6 +216,7 @@ def _verdict(answer: Answer, row: operations.Claimed, quiet_s: float) -> outcome
         quiet_s=quiet_s,
         detail=answer.error[:120],
     )
+    return _told(answer.outcome.name, answer.status, verdict)
 
 
 def _says_error(body: bytes) -> bool:
@@ -223,11 +224,8 @@ def _says_error(body: bytes) -> bool:
     return b'"error"' in body[:2000] or b"<error" in body[:2000]
 
 
-def _line(
-    row_id: int, outcome: str, status: int | None, verdict: outcomes.Verdict, elapsed_ms: float
-) -> operations.Outcome:
+def _told(outcome: str, status: int | None, verdict: outcomes.Verdict) -> operations.Outcome:
     return operations.Outcome(
-        id=row_id,
         delivery=verdict.delivery,
         outcome=outcome,
         http=status,
@@ -235,5 +233,7 @@ def _line(
         wait_s=verdict.wait_s,
         absent=verdict.absent_needed,
         renew=verdict.renew_token,
-        elapsed_ms=elapsed_ms,
     )
+
+
+_TAKEN = _told(outcomes.ANSWERED, 200, outcomes.Verdict(Delivery.ACCEPTED))

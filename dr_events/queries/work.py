@@ -139,7 +139,7 @@ class Watched:
     serial: str
     grant_id: int
     sealed: bytes
-    seal_id: object
+    seal_id: str
     participation: str
     delivery: str
     seen_active: bool
@@ -150,8 +150,8 @@ class Watched:
 
 
 WATCHED_HOMES = """
-SELECT d.id, d.system_id, s.serial, g.id, g.access_sealed, g.seal_id, d.participation, d.delivery,
-    d.seen_active_at IS NOT NULL, d.absent_reads, d.absent_needed, d.recall_at
+SELECT d.id, d.system_id, s.serial, g.id, g.access_sealed, g.seal_id::text, d.participation,
+    d.delivery, d.seen_active_at IS NOT NULL, d.absent_reads, d.absent_needed, d.recall_at
 FROM dr_events_dispatch d
 JOIN enrollments_system s ON s.id = d.system_id
 JOIN enrollments_carriergrant g ON g.id = s.grant_id

@@ -118,10 +118,10 @@ def saved_by_one_who_lost_it(stage: Stage) -> list[int]:
     stage.mortals.at(name, point)
     with stage.here():
         late = operations.Outcome(
-            first.rows[0].id, Delivery.PLANNED, outcomes.REFUSED, None, "the claim grew old",
-            0.0, 0, False, 0.0,
-        )  # fmt: skip
-        operations.save_outcomes(number=first.number, outcomes=[late])
+            Delivery.PLANNED, outcomes.REFUSED, None, "the claim grew old", 0.0, 0, False
+        )
+        told = {late: [(first.rows[0].id, 0.0)]}
+        operations.save_outcomes(number=first.number, outcomes=told)
     until(lambda: stage.town.live(case) == [1])
     sweep()
     stage.mortals.let_go(name)

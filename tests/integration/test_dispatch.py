@@ -248,8 +248,9 @@ def test_an_outcome_is_saved_only_by_the_claim_that_holds_the_row(
     event = cast.scheduled(summer)
     claimed = claim(event, SEND_AT)
     row = claimed.rows[0]
-    outcome = operations.Outcome(row.id, "ACCEPTED", "ANSWERED", 200, "", 0.0, 0, False, 1.0)
-    assert operations.save_outcomes(number=claimed.number - 1, outcomes=[outcome]) == 0
+    outcome = operations.Outcome("ACCEPTED", "ANSWERED", 200, "", 0.0, 0, False)
+    told = {outcome: [(row.id, 1.0)]}
+    assert operations.save_outcomes(number=claimed.number - 1, outcomes=told) == 0
     assert deliveries(event)[Delivery.SENDING] == len(claimed.rows)
-    assert operations.save_outcomes(number=claimed.number, outcomes=[outcome]) == 1
+    assert operations.save_outcomes(number=claimed.number, outcomes=told) == 1
     operations.release(claimed.number)
