@@ -27,9 +27,9 @@ from django.db import connection  # noqa: E402
 from django.db.models import Q  # noqa: E402
 from django.utils import timezone  # noqa: E402
 
-from enrollments import vendor_session  # noqa: E402
 from enrollments.models import CarrierGrant  # noqa: E402
 from enrollments.states import GrantState  # noqa: E402
+from enrollments.vendor_session import renewing  # noqa: E402
 from portal.embedded import die_with_parent  # noqa: E402
 
 BATCH, BREATH_S = 16, 0.05
@@ -55,7 +55,7 @@ def _work(folder: Path) -> None:
         left = due()
         batch = dice.sample(left, min(BATCH, len(left)))
         try:
-            vendor_session.refresh_many(batch, margin=MARGIN)
+            renewing.refresh_many(batch, margin=MARGIN)
         except Exception as trouble:
             os.write(notes, f"!{type(trouble).__name__} {trouble}\n".replace("\n", " ").encode())
         if not batch:
@@ -63,7 +63,7 @@ def _work(folder: Path) -> None:
 
 
 def _note_everything(notes: int) -> None:
-    fetch, refresh = vendor_session._fetch, vendor_session.refresh
+    fetch, refresh = renewing._fetch, renewing.refresh
 
     def noted_fetch(grant: CarrierGrant) -> Any:
         os.write(notes, f"+{grant.pk}\n".encode())
@@ -72,12 +72,12 @@ def _note_everything(notes: int) -> None:
             os.write(notes, f"={grant.pk}\n".encode())
         return found
 
-    def noted_refresh(grant_id: int, **more: Any) -> vendor_session.Refreshed:
+    def noted_refresh(grant_id: int, **more: Any) -> renewing.Refreshed:
         outcome = refresh(grant_id, **more)
         os.write(notes, f"-{grant_id}\n".encode())
         return outcome
 
-    vendor_session._fetch, vendor_session.refresh = noted_fetch, noted_refresh
+    renewing._fetch, renewing.refresh = noted_fetch, noted_refresh
 
 
 def main(folder: Path) -> None:

@@ -22,6 +22,7 @@ from dr_events.operations import planning
 from dr_events.states import EventState, OptOutVia
 from enrollments import vendor_session
 from enrollments.models import CarrierGrant
+from enrollments.vendor_session import renewing
 from people.operations import Actor
 from tests import cast
 from tests.faults.crash_guards import rewritten
@@ -146,7 +147,7 @@ def two_renew_at_once(stage: Stage) -> list[int]:
 def renewed_while_it_waited(stage: Stage) -> list[int]:
     """One has read the row; before it has the lock, another has renewed the token and is done."""
     grant_id, before = grant_of(stage.town.case()), revoked_by_reuse(stage.town)
-    look, turns = vendor_session._without_asking, iter([vendor_session.refresh])
+    look, turns = renewing._without_asking, iter([vendor_session.refresh])
 
     def interrupted(grant: CarrierGrant | None, margin: timedelta) -> Any:
         found = look(grant, margin)
@@ -155,7 +156,7 @@ def renewed_while_it_waited(stage: Stage) -> list[int]:
             in_a_thread(partial(other, grant_id)).join()
         return found
 
-    with patch.object(vendor_session, "_without_asking", interrupted), stage.here():
+    with patch.object(renewing, "_without_asking", interrupted), stage.here():
         vendor_session.refresh(grant_id)
     assert next(turns, None) is None
     return [revoked_by_reuse(stage.town) - before]
@@ -164,7 +165,7 @@ def renewed_while_it_waited(stage: Stage) -> list[int]:
 @contextmanager
 def no_second_reading() -> Iterator[None]:
     """Under the lock, what was read before it still counts."""
-    look, renew = vendor_session._without_asking, vendor_session._fetch
+    look, renew = renewing._without_asking, renewing._fetch
     first_read: dict[int, CarrierGrant] = {}
 
     def once(grant: CarrierGrant | None, margin: timedelta) -> Any:
@@ -178,8 +179,8 @@ def no_second_reading() -> Iterator[None]:
         return renew(first_read[threading.get_ident()])
 
     with (
-        patch.object(vendor_session, "_without_asking", once),
-        patch.object(vendor_session, "_fetch", with_first_reading),
+        patch.object(renewing, "_without_asking", once),
+        patch.object(renewing, "_fetch", with_first_reading),
     ):
         yield
 

@@ -28,6 +28,7 @@ from enrollments import operations as homes
 from enrollments import sync, vendor_session
 from enrollments.models import CarrierGrant, Program, System
 from enrollments.tokens import vault
+from enrollments.vendor_session import connecting
 from people.models import User
 from people.operations import Actor
 from tests import cast
@@ -185,7 +186,7 @@ def _walk_in(vendor: Vendor, home: dict[str, Any], program: Program, canaries: C
     code = vendor.code(home, code_challenge=challenge(verifier))
     attempt = homes.take_link_attempt(**who)
     assert attempt is not None
-    username, tokens = vendor_session.redeem(code=code, verifier=attempt.verifier)
+    username, tokens = connecting.redeem(code=code, verifier=attempt.verifier)
     for name, secret in (("code", code), ("verifier", verifier), ("state", state)):
         canaries.add(name, secret)
     grant = homes.link(

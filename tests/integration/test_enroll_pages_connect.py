@@ -9,11 +9,11 @@ from django.test import Client
 from django.utils import timezone
 
 from base.refusal import Refused
-from enrollments import vendor_session
 from enrollments.models import CarrierGrant, LinkAttempt
 from enrollments.operations import Tokens
 from enrollments.rules import ASKED_SCOPES
 from enrollments.states import ConsentAct, GrantState
+from enrollments.vendor_session import connecting, giving_back
 from people.models import ActivityEntry, User
 from people.states import Role
 from tests import cast
@@ -32,7 +32,7 @@ def never(**_: Any) -> Any:
 
 @pytest.fixture
 def no_redeem(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(vendor_session, "redeem", never)
+    monkeypatch.setattr(connecting, "redeem", never)
 
 
 @pytest.fixture
@@ -45,7 +45,7 @@ def redeemed(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, str]]:
         soon = timezone.now() + timedelta(hours=1)
         return "hanna", Tokens("access", "refresh", soon, ASKED_SCOPES)
 
-    monkeypatch.setattr(vendor_session, "redeem", redeem)
+    monkeypatch.setattr(connecting, "redeem", redeem)
     return calls
 
 
@@ -228,7 +228,7 @@ def test_carrier_refuses_the_code(
         raise Refused("A sentence <b>about it</b>.", code=code)
 
     cast.agreement(hanna, program)
-    monkeypatch.setattr(vendor_session, "redeem", refuse)
+    monkeypatch.setattr(connecting, "redeem", refuse)
     page = browser.get(CALLBACK, {"code": "c", "state": connect(browser)})
     assert page.status_code == status
     assert headline in text(page)
@@ -257,7 +257,7 @@ def test_who_has_left_meanwhile_gives_no_permission(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     given_back: list[str] = []
-    monkeypatch.setattr(vendor_session, "give_back", given_back.append)
+    monkeypatch.setattr(giving_back, "give_back", given_back.append)
     agreed = cast.agreement(hanna, program)
     state = connect(browser)
     agreed.pk, agreed.act = None, ConsentAct.WITHDRAWN

@@ -14,9 +14,9 @@ from dr_events import operations
 from dr_events.models import Dispatch, Event, OptOut
 from dr_events.states import Delivery, Participation, Reason
 from enrollments import operations as homes
-from enrollments import vendor_session
 from enrollments.models import CarrierGrant, Consent, Enrollment, System
 from enrollments.states import ConsentAct, EnrollmentState, GrantState
+from enrollments.vendor_session import giving_back
 from people.models import User
 from people.operations import Actor
 from tests import cast
@@ -42,7 +42,7 @@ pytestmark = pytest.mark.django_db
 def given_back(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The tokens Carrier would be asked to forget."""
     asked: list[str] = []
-    monkeypatch.setattr(vendor_session, "give_back", asked.append)
+    monkeypatch.setattr(giving_back, "give_back", asked.append)
     return asked
 
 

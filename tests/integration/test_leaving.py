@@ -17,7 +17,7 @@ from enrollments import operations, vendor_session
 from enrollments.models import CarrierGrant, Consent, Enrollment, Program, System
 from enrollments.states import EnrollmentState, GrantState
 from enrollments.tokens import vault
-from enrollments.vendor_session import Refreshed
+from enrollments.vendor_session import Refreshed, giving_back
 from people.models import ActivityEntry
 from people.operations import Actor
 from tests import cast
@@ -102,7 +102,7 @@ def test_whatever_giving_back_does_the_tokens_are_gone(
         assert tokens_of(system.grant_id) == GONE, "Carrier is called after the commit"
         raise SystemExit
 
-    monkeypatch.setattr(vendor_session, "give_back", die)
+    monkeypatch.setattr(giving_back, "give_back", die)
     with pytest.raises(SystemExit):
         vendor_session.leave(**leaving(system))
     assert tokens_of(system.grant_id) == GONE
@@ -113,7 +113,7 @@ def test_a_permission_without_refresh_token_is_given_back_by_its_access_token(
     system: System, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[str] = []
-    monkeypatch.setattr(vendor_session, "give_back", asked.append)
+    monkeypatch.setattr(giving_back, "give_back", asked.append)
     CarrierGrant.objects.update(refresh_sealed=None)
     assert vendor_session.leave(**leaving(system)) is not None
     assert (asked, tokens_of(system.grant_id)) == (["access-token"], GONE)
@@ -125,7 +125,7 @@ def test_one_that_cannot_be_opened_is_destroyed_all_the_same(
     system: System, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[str] = []
-    monkeypatch.setattr(vendor_session, "give_back", asked.append)
+    monkeypatch.setattr(giving_back, "give_back", asked.append)
     other = cast.grant(cast.homeowner("otto@home.example"))
     CarrierGrant.objects.filter(pk=system.grant_id).update(refresh_sealed=other.refresh_sealed)
     assert vendor_session.leave(**leaving(system)) is not None
@@ -171,13 +171,13 @@ def test_a_renewal_under_way_brings_nothing_back_and_its_token_is_the_one_given_
     slow = {"kind": "delay", "seconds": 0.7, "match": {"operation": "POST oauth/token"}}
     vendor.admin("PUT", "faults", rules=[slow])
     asked: list[str] = []
-    real = vendor_session.give_back
+    real = giving_back.give_back
 
     def give_back(token: str) -> None:
         asked.append(token)
         real(token)
 
-    monkeypatch.setattr(vendor_session, "give_back", give_back)
+    monkeypatch.setattr(giving_back, "give_back", give_back)
 
     def renew() -> Refreshed:
         try:
@@ -203,7 +203,7 @@ def test_a_renewal_under_way_brings_nothing_back_and_its_token_is_the_one_given_
 def test_a_renewal_that_takes_too_long_refuses_and_nothing_is_changed(
     system: System, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(vendor_session, "give_back", lambda token: pytest.fail("not given back"))
+    monkeypatch.setattr(giving_back, "give_back", lambda token: pytest.fail("not given back"))
     before = list(Enrollment.objects.values()), Consent.objects.count(), tokens_of(system.grant_id)
     with held(system.grant_id), impatient():
         with pytest.raises(Refused, match="try again in a moment"):
@@ -217,5 +217,5 @@ def test_a_renewal_that_takes_too_long_refuses_and_nothing_is_changed(
     after = list(Enrollment.objects.values()), Consent.objects.count(), tokens_of(system.grant_id)
     assert after == before
     assert not ActivityEntry.objects.exists()
-    monkeypatch.setattr(vendor_session, "give_back", lambda token: None)
+    monkeypatch.setattr(giving_back, "give_back", lambda token: None)
     assert vendor_session.leave(**leaving(system)) is not None

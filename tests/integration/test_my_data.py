@@ -30,6 +30,7 @@ from enrollments.models import (
     System,
 )
 from enrollments.states import LinkPurpose, NoticeKind
+from enrollments.vendor_session import giving_back
 from people.models import ActivityEntry, User
 from people.operations import Actor, sealing
 from people.queries import audit
@@ -50,7 +51,7 @@ def morning(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def given_back(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     asked: list[str] = []
-    monkeypatch.setattr(vendor_session, "give_back", asked.append)
+    monkeypatch.setattr(giving_back, "give_back", asked.append)
     return asked
 
 

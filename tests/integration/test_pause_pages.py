@@ -8,8 +8,8 @@ import pytest
 from django.test import Client
 
 from base import clock
-from enrollments import vendor_session
 from enrollments.models import CarrierGrant, Enrollment, System
+from enrollments.vendor_session import giving_back
 from people.models import ActivityEntry
 from people.states import Role
 from tests import cast
@@ -145,7 +145,7 @@ def test_the_utility_lets_a_home_leave(
     desk: Client, system: System, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[str] = []
-    monkeypatch.setattr(vendor_session, "give_back", asked.append)
+    monkeypatch.setattr(giving_back, "give_back", asked.append)
     path = f"/console/systems/{system.pk}/withdraw/"
     assert "Say why" in text(desk.post(path, follow=True))
     assert (look()[0], asked) == ("ACTIVE", [])

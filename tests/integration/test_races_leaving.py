@@ -26,6 +26,7 @@ from enrollments.operations.turns import take_turns
 from enrollments.queries.applications import seen
 from enrollments.rules import ASKED_SCOPES
 from enrollments.states import EnrollmentState, GrantState, ReplacementState
+from enrollments.vendor_session import connecting
 from people.models import User
 from people.operations import Actor
 from people.states import Role
@@ -134,7 +135,7 @@ def test_what_carrier_gave_and_nobody_needs_any_more_is_given_back(
         access, refresh = given["access_token"], given["refresh_token"]
         return name, operations.Tokens(access, refresh, None, ASKED_SCOPES)
 
-    monkeypatch.setattr(vendor_session, "redeem", redeem)
+    monkeypatch.setattr(connecting, "redeem", redeem)
     operations.agree(user=hanna, program=summer, version=1, actor=HANNA, now=NOW)
     with pytest.raises(Refused, match=sentence):
         vendor_session.connect(

@@ -13,8 +13,8 @@ from dr_events.models import Dispatch, Event
 from dr_events.queries import home as queries
 from dr_events.states import Delivery, Recall
 from enrollments import operations as homes
-from enrollments import vendor_session
 from enrollments.models import System
+from enrollments.vendor_session import giving_back
 from people.operations import Actor
 from tests import cast
 from tests.cast import MORNING
@@ -37,7 +37,7 @@ NO_WAY = "One event is already at Carrier, and Carrier gives us no way to take i
 
 @pytest.fixture(autouse=True)
 def nothing_leaves(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(vendor_session, "give_back", lambda token: None)
+    monkeypatch.setattr(giving_back, "give_back", lambda token: None)
     monkeypatch.setattr(clock, "database_now", lambda: MORNING)
 
 

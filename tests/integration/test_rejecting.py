@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from base import clock
 from base.refusal import Refused
-from enrollments import operations, queries, vendor_session
+from enrollments import operations, queries
 from enrollments.models import (
     Application,
     CarrierGrant,
@@ -18,6 +18,7 @@ from enrollments.models import (
     Program,
     Question,
 )
+from enrollments.vendor_session import giving_back
 from people.models import ActivityEntry, User
 from people.operations import Actor
 from people.states import Role
@@ -161,7 +162,7 @@ def test_many_are_rejected_at_once_and_who_has_joined_is_left_alone(
 def given_back(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Tokens Carrier was asked to forget."""
     asked: list[str] = []
-    monkeypatch.setattr(vendor_session, "give_back", asked.append)
+    monkeypatch.setattr(giving_back, "give_back", asked.append)
     return asked
 
 

@@ -9,6 +9,7 @@ from base import clock
 from base.refusal import Refused
 from enrollments import operations, queries, vendor_session
 from enrollments.models import Application, CarrierGrant, Consent, Enrollment, Program
+from enrollments.vendor_session import giving_back
 from people.models import ActivityEntry, User
 from people.operations import Actor
 from tests import cast
@@ -28,7 +29,7 @@ def morning(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def given_back(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     tokens: list[str] = []
-    monkeypatch.setattr(vendor_session, "give_back", tokens.append)
+    monkeypatch.setattr(giving_back, "give_back", tokens.append)
     return tokens
 
 

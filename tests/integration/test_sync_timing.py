@@ -15,7 +15,7 @@ from enrollments import operations, queries, sync, tasks, vendor_session
 from enrollments.models import CarrierGrant
 from enrollments.rules import ASKED_SCOPES
 from enrollments.states import GrantState
-from enrollments.vendor_session import Refreshed
+from enrollments.vendor_session import Refreshed, access, connecting, giving_back, renewing
 from people.operations import Actor
 from tests import cast
 from tests.integration.at_once import at_once
@@ -150,8 +150,8 @@ def test_no_renewal_begins_after_its_time(vendor: Vendor, big_home: dict[str, An
 
 def test_nobody_waits_long_for_a_call_for_tokens() -> None:
     limits = {
-        limit: vendor_session._oauth(limit)._config.total_timeout_s
-        for limit in (vendor_session.REFRESH_S, vendor_session.REDEEM_S, vendor_session.GIVE_BACK_S)
+        limit: access.oauth(limit)._config.total_timeout_s
+        for limit in (renewing.REFRESH_S, connecting.REDEEM_S, giving_back.GIVE_BACK_S)
     }
     assert limits == {10.0: 10.0, 5.0: 5.0, 4.0: 4.0}
 
