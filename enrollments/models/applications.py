@@ -8,7 +8,7 @@ from django.db.models import Q
 
 from base.moves import MoveQuerySet
 from enrollments.models.customers import Customer
-from enrollments.models.homes import Program
+from enrollments.models.programs import Program
 from enrollments.states import APPLICATION_MOVES, LIVE_APPLICATIONS, Acts, ApplicationState, Holdup
 
 

@@ -7,7 +7,8 @@ from django.db import models
 from django.db.models import F, Q
 
 from base.moves import MoveQuerySet
-from enrollments.models.homes import Program, System
+from enrollments.models.homes import System
+from enrollments.models.programs import Program
 
 
 class Group(models.Model):

@@ -3,7 +3,7 @@
 from django.conf import settings
 from django.db import models
 
-from enrollments.models.homes import Program
+from enrollments.models.programs import Program
 
 
 class Question(models.Model):
