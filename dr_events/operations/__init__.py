@@ -31,10 +31,8 @@ from dr_events.operations.planning import (
     Invalid,
     check,
     draft,
-    freeze_message,
     limits_of,
     revise,
-    submit,
     unsaved,
 )
 from dr_events.operations.programming import FIELDS as PROGRAM_FIELDS
@@ -62,6 +60,7 @@ from dr_events.operations.responding import (
     stop_watching,
 )
 from dr_events.operations.returning import opt_back_in
+from dr_events.operations.scheduling import freeze_message, submit
 from dr_events.operations.settling import settle
 from dr_events.operations.templating import drop_template, keep_template
 

@@ -6,7 +6,8 @@ from django.db import transaction
 
 from base.refusal import Refused
 from dr_events.models import Event
-from dr_events.operations.planning import locked, move, schedule
+from dr_events.operations.planning import locked, move
+from dr_events.operations.scheduling import schedule
 from dr_events.states import EventState
 from people.operations import Actor, for_people, record
 

@@ -18,7 +18,7 @@ from base.refusal import Refused
 from carrier.oauth import OAuth
 from dr_events import dispatch, operations
 from dr_events.models import Dispatch, Event
-from dr_events.operations import planning
+from dr_events.operations import scheduling
 from dr_events.states import EventState, OptOutVia
 from enrollments import vendor_session
 from enrollments.models import CarrierGrant
@@ -76,7 +76,7 @@ def planned_twice(stage: Stage) -> list[int]:
     )
     with stage.here():
         with transaction.atomic():
-            planning._freeze_targets(Event.objects.get(pk=case.event.pk))
+            scheduling._freeze_targets(Event.objects.get(pk=case.event.pk))
         heal()
     return stage.town.live(case)
 

@@ -11,7 +11,7 @@ from django.db import IntegrityError, connection, transaction
 from base.refusal import Refused
 from dr_events import dispatch, operations
 from dr_events.models import Dispatch, Event
-from dr_events.operations import planning
+from dr_events.operations import scheduling
 from dr_events.states import Delivery, EventState, OptOutVia, Reason
 from enrollments.models import Program, System
 from people.models import ActivityEntry
@@ -236,7 +236,7 @@ def test_who_loses_the_same_hour_to_an_uncommitted_plan_is_left_out(summer: Prog
 
     @transaction.atomic
     def freeze(event: Event) -> int:
-        return planning._freeze_targets(event)
+        return scheduling._freeze_targets(event)
 
     assert before_the_first_commits(partial(freeze, early), partial(freeze, late)) == (1, 2)
     assert (
