@@ -2,18 +2,12 @@
 
 Any number of callers share it through channels. A channel hands over batches without waiting and
 collects answers while the rest is under way, so saving results overlaps with sending.
-
-libcurl's socket interface is driven here with epoll (poll where there is none). The simpler
-`perform` and `select` visit every connection on each turn and cannot count beyond 1,024
-descriptors; at 500 in flight and real latencies that costs more than the calls into Python do.
 """
 
 from __future__ import annotations
 
 import atexit
 import os
-import select
-import socket
 import threading
 import time
 from collections import deque
@@ -25,16 +19,9 @@ import pycurl
 from .channel import Channel
 from .curl_lane import Answer, Lane, Limits, Outcome, Outgoing, last_look, refused, unsent
 from .permits import Permits
+from .sockets import Sockets
 
 __all__ = ["Answer", "Channel", "Fanout", "Outcome", "Outgoing", "Permits", "shared"]
-
-_EVENTS = {
-    pycurl.POLL_IN: select.POLLIN,
-    pycurl.POLL_OUT: select.POLLOUT,
-    pycurl.POLL_INOUT: select.POLLIN | select.POLLOUT,
-    pycurl.POLL_NONE: 0,
-}
-_TROUBLE = select.POLLERR | select.POLLHUP
 
 
 class Fanout:
@@ -64,17 +51,11 @@ class Fanout:
         self._waiting: deque[Channel] = deque()  # channels with a queue, in turn
         self._closing = False
         self._stopped = ""
-        self._watched: dict[int, int] = {}
         self._multi = pycurl.CurlMulti()
         self._multi.setopt(pycurl.M_MAXCONNECTS, in_flight)
-        self._multi.setopt(pycurl.M_SOCKETFUNCTION, self._watch)
+        self._sockets = Sockets(self._multi)
         self._free = [self._new_lane() for _ in range(in_flight)]
         self._busy: set[Lane] = set()
-        self._wake_in, self._wake_out = socket.socketpair()
-        self._wake_in.setblocking(False)
-        self._wake_out.setblocking(False)
-        self._poller, self._per_second = _new_poller()
-        self._poller.register(self._wake_out.fileno(), select.POLLIN)
         self._thread = threading.Thread(target=self._run, name="carrier-fanout", daemon=True)
         self._thread.start()
 
@@ -123,12 +104,7 @@ class Fanout:
 
     def wake(self) -> None:
         """Look at the queue again: there may be new work or new permits."""
-        try:
-            self._wake_in.send(b"w")
-        except BlockingIOError:
-            return  # it has not even read the last ones
-        except OSError:
-            return  # closed meanwhile
+        self._sockets.wake()
 
     def _new_lane(self) -> Lane:
         return Lane(self._limits, self._permits)
@@ -188,7 +164,7 @@ class Fanout:
 
     def _turn(self) -> None:
         """Let libcurl work on whatever is ready, waiting for it if nothing is."""
-        multi, watched = self._multi, self._watched
+        multi = self._multi
         wait_ms = multi.timeout()
         if wait_ms == 0:
             _, running = multi.socket_action(pycurl.SOCKET_TIMEOUT, 0)
@@ -196,20 +172,7 @@ class Fanout:
             wait_ms = multi.timeout() if running == len(self._busy) else 0
         if self._waiting and self._free:
             wait_ms = self._next_permit_ms(wait_ms)
-        wake = self._wake_out.fileno()
-        for fd, bits in self._poller.poll(wait_ms if wait_ms < 0 else wait_ms * self._per_second):
-            if fd == wake:
-                self._wake_out.recv(4096)
-            elif watched.get(fd):
-                action = pycurl.CSELECT_IN if bits & select.POLLIN else 0
-                if bits & select.POLLOUT:
-                    action |= pycurl.CSELECT_OUT
-                if bits & _TROUBLE:
-                    action |= pycurl.CSELECT_ERR
-                multi.socket_action(fd, action)
-            else:  # an idle connection was closed by the server; libcurl finds out on its own
-                self._poller.unregister(fd)
-                watched.pop(fd, None)
+        self._sockets.turn(wait_ms)
 
     def _next_permit_ms(self, wait_ms: float) -> float:
         """How long to wait, at most `wait_ms` (-1: for ever), with a request and a lane ready."""
@@ -217,23 +180,6 @@ class Fanout:
             return 0
         permit_ms = 1000 * self._permits.wait_s(time.monotonic())
         return permit_ms if wait_ms < 0 else min(wait_ms, permit_ms)
-
-    def _watch(self, what: int, fd: int, _multi: object, _data: object) -> None:
-        """libcurl's wish to be told about a descriptor.
-
-        One that it no longer cares about stays registered: its connection is kept alive and is
-        wanted again in a moment. The kernel forgets it when it is closed, so "not found" is normal
-        for a number that comes back.
-        """
-        if what == pycurl.POLL_REMOVE:
-            self._watched[fd] = 0
-            return
-        events = _EVENTS[what]
-        try:
-            self._poller.modify(fd, events)
-        except FileNotFoundError:
-            self._poller.register(fd, events)
-        self._watched[fd] = what
 
     def _drain(self) -> None:
         """Turn finished transfers into answers."""
@@ -279,17 +225,7 @@ class Fanout:
         for channel in touched:
             channel.announce()
         self._multi.close()
-        self._wake_in.close()
-        self._wake_out.close()
-        if hasattr(self._poller, "close"):
-            self._poller.close()
-
-
-def _new_poller() -> tuple[Any, float]:
-    """A poll object, and what one millisecond is in the unit its `poll` takes."""
-    if hasattr(select, "epoll"):
-        return select.epoll(), 0.001
-    return select.poll(), 1.0
+        self._sockets.close()
 
 
 _shared: tuple[Fanout, dict[str, Any]] | None = None
