@@ -16,8 +16,6 @@ import os
 import secrets
 import threading
 import time
-from collections import deque
-from dataclasses import dataclass, field
 
 import psycopg
 from django import db
@@ -26,11 +24,11 @@ from django.conf import settings
 from base.locks import LockSpace
 from carrier.fanout import Fanout, Permits
 from carrier.permits import SECOND_S
+from dr_events.dispatch.shares import LANES, RATE, WISH, Pool, fair_parts
 from enrollments.vendor_session import config
 
 log = logging.getLogger(__name__)
 
-SHARES = 40  # at most, for each limit: what moves between processes is 2.5 % of it
 TICK_S, HUNGRY_TICK_S, SHORTEST_TICK_S = 0.25, 0.1, 0.02
 # How long what was true at the last answer of the database is believed.
 TRUST_S = 1.0
@@ -39,10 +37,6 @@ LINGER_S = 5.0
 PAUSE_AFTER_TROUBLE_S = 0.5
 # Where there are fewer shares than processes that wish for one, they go round.
 TURN_S = 3
-
-# Kind and number of an advisory lock, below LockSpace.PACE.
-_RATE, _LANES = 1, 2
-_WISH = 8  # added to the kind: the lock is shared, its number is how many shares are wished for
 
 _LOOK = """
 SELECT 0, (extract(epoch FROM clock_timestamp()) / %(turn)s)::bigint %% 1000000, pg_backend_pid()
@@ -68,56 +62,6 @@ WHERE kind = %(kind)s AND share = %(share)s
 """
 
 
-def fair_parts(wishes: dict[int, int], count: int, turn: int) -> dict[int, int]:
-    """How many of ``count`` shares each process may hold, by what it wishes for.
-
-    Small wishes are granted, the rest is split evenly. Everybody reckons this alone from the same
-    locks. Where not everybody can have one, they take turns.
-    """
-    order = sorted(wishes, key=lambda pid: (wishes[pid], pid))
-    if count < len(order):
-        first = turn % len(order)
-        order = order[first:] + order[:first]
-    parts, left = {}, count
-    for waiting, pid in zip(range(len(order), 0, -1), order, strict=True):
-        parts[pid] = min(wishes[pid], left // waiting)
-        left -= parts[pid]
-    return parts
-
-
-@dataclass(slots=True)
-class _Pool:
-    """One limit, cut into shares, and what this process holds of it."""
-
-    kind: int
-    total: int
-    dirty_s: float
-    count: int = field(init=False)
-    held: dict[int, float] = field(default_factory=dict)  # share -> counts from (monotonic)
-    # On their way back: 0.0 for those in use here, else counts from, and never used here.
-    leaving: dict[int, float] = field(default_factory=dict)
-    wishes: deque[int] = field(default_factory=lambda: deque([0], maxlen=4))
-    published: int = 0
-    last: list[int] = field(default_factory=list)  # those of the connection that broke
-
-    def __post_init__(self) -> None:
-        self.count = min(self.total, SHARES)
-
-    def size(self, share: int) -> int:
-        return self.total // self.count + (share < self.total % self.count)
-
-    def wish(self, wanted: int) -> int:
-        """Shares that hold so much, the most of the last second: queues come and go."""
-        self.wishes.append(min(-(-wanted * self.count // self.total), self.count))
-        return max(self.wishes)
-
-    def ceiling(self, now: float) -> int:
-        return sum(self.size(share) for share, counts in self.held.items() if counts <= now)
-
-    def key(self, number: int, *, wish: bool = False) -> int:
-        return LockSpace.PACE | (self.kind + wish * _WISH) << 16 | number
-
-
 class Pacer:
     """The thread that gets shares for this process's fan-out and hands them back."""
 
@@ -125,12 +69,12 @@ class Pacer:
         rate, lanes = settings.CARRIER_MAX_REQUESTS_PER_S, settings.CARRIER_MAX_IN_FLIGHT
         self.permits = Permits(paced=rate > 0, laned=lanes > 0)
         vendor = config()
-        self._pools: list[_Pool] = []
+        self._pools: list[Pool] = []
         if rate:
             wait = TRUST_S + vendor.connect_timeout_s + SECOND_S
-            self._pools.append(_Pool(_RATE, rate, wait))
+            self._pools.append(Pool(RATE, rate, wait))
         if lanes:
-            self._pools.append(_Pool(_LANES, lanes, TRUST_S + vendor.total_timeout_s + 1.0))
+            self._pools.append(Pool(LANES, lanes, TRUST_S + vendor.total_timeout_s + 1.0))
         self._me = secrets.randbits(62)
         self._fan: Fanout | None = None
         self._idle_since = self._allowed_at = self._cool_at = 0.0
@@ -145,7 +89,7 @@ class Pacer:
         holds nothing of a limit; None where there is none."""
         now = time.monotonic()
         found = {pool.kind: pool.ceiling(now) or -(-pool.total // 4) for pool in self._pools}
-        return found.get(_RATE), found.get(_LANES)
+        return found.get(RATE), found.get(LANES)
 
     def _run(self) -> None:
         while True:
@@ -193,7 +137,7 @@ class Pacer:
             for kind, number, pid in locks:
                 if kind == pool.kind:
                     holding.setdefault(pid, set()).add(number)
-                elif kind == pool.kind + _WISH:
+                elif kind == pool.kind + WISH:
                     wishes[pid] = max(number, wishes.get(pid, 0))
             fair = fair_parts(wishes, pool.count, turn)
             others_short = any(
@@ -219,7 +163,7 @@ class Pacer:
         _, in_flight = self.permits.in_use()
         for pool in self._pools:
             wanted = queued
-            if queued and pool.kind == _LANES:
+            if queued and pool.kind == LANES:
                 wanted = min(queued + in_flight, settings.CARRIER_IN_FLIGHT)
             wish = pool.wish(wanted)
             if wish == pool.published:
@@ -232,7 +176,7 @@ class Pacer:
                 line.execute("SELECT pg_advisory_unlock_shared(%s)", [key])
             pool.published = wish
 
-    def _part(self, pool: _Pool, fair: int) -> None:
+    def _part(self, pool: Pool, fair: int) -> None:
         """Let go of what somebody else lacks, or nobody needed for a while. It is not taken up
         again before it was handed back: its rights are gone."""
         for share in list(pool.held)[: max(len(pool.held) - fair, 0)]:
@@ -240,7 +184,7 @@ class Pacer:
             pool.leaving[share] = counts if counts > self._allowed_at else 0.0
 
     def _take(
-        self, line: "psycopg.Connection[tuple]", pool: _Pool, wanted: int, taken: set[int]
+        self, line: "psycopg.Connection[tuple]", pool: Pool, wanted: int, taken: set[int]
     ) -> None:
         """Take free shares, those of a broken connection first: nobody has to wait for them."""
         free = [share for share in range(pool.count) if share not in taken]
@@ -262,12 +206,12 @@ class Pacer:
         now = self._allowed_at = time.monotonic()
         ceilings = {pool.kind: pool.ceiling(now) for pool in self._pools}
         self.permits.allow(
-            rights=ceilings.get(_RATE, 0), lanes=ceilings.get(_LANES, 0), until=asked_at + TRUST_S
+            rights=ceilings.get(RATE, 0), lanes=ceilings.get(LANES, 0), until=asked_at + TRUST_S
         )
         if self._fan:
             self._fan.wake()
 
-    def _hand_back(self, line: "psycopg.Connection[tuple]", pool: _Pool) -> None:
+    def _hand_back(self, line: "psycopg.Connection[tuple]", pool: Pool) -> None:
         """Hand back leaving shares, as far as nothing here uses them any more."""
         used = self.permits.in_use()[pool.kind - 1]
         mine = [share for share, counts in pool.leaving.items() if not counts]
@@ -277,7 +221,7 @@ class Pacer:
                 if pool.size(share) > room:
                     continue
                 room -= pool.size(share)
-                if pool.kind == _RATE:
+                if pool.kind == RATE:
                     counts = self.permits.dropped(pool.size(share))
             busy_s = max(counts - time.monotonic(), 0.0)
             line.execute(_HAND_BACK, {"kind": pool.kind, "share": share, "busy_s": busy_s})

@@ -252,7 +252,7 @@ def test_without_the_database_nothing_leaves(house):
     ],
 )
 def test_fair_parts(wishes, count, turn, parts):
-    from dr_events.dispatch.pace import fair_parts
+    from dr_events.dispatch.shares import fair_parts
 
     assert fair_parts(wishes, count, turn) == parts
 
