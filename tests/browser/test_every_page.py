@@ -22,8 +22,9 @@ from tests.browser.every_page import EXCUSED, VISITS, Visit
 from tests.browser.town_events import BusyTown
 from tests.browser.visitor import COLORS, DESKTOP, PHONE, RULES, Scheme, Visitor
 from tests.contract.conftest import REDIRECT
+from tests.integration.access_routes import every_route
+from tests.integration.access_table import read_table
 from tests.integration.conftest import Vendor, vendor
-from tests.integration.test_access_matrix import every_route, read_table
 
 __all__ = ["vendor"]  # a fixture
 TABLET = (1024, 768)

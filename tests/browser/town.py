@@ -30,9 +30,9 @@ from people.states import Role
 from tests import cast
 from tests.cast import MORNING
 from tests.contract.conftest import challenge
+from tests.integration.access_town import Town as MatrixTown
+from tests.integration.access_town import session_of
 from tests.integration.conftest import Vendor
-from tests.integration.test_access_matrix import Town as MatrixTown
-from tests.integration.test_access_matrix import session_of
 from tests.integration.test_system_page import joined
 
 SECRET = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"

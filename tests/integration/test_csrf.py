@@ -8,7 +8,7 @@ from django.middleware.csrf import CsrfViewMiddleware
 from django.test import RequestFactory
 from django.urls.resolvers import URLPattern
 
-from tests.integration.test_access_matrix import routes
+from tests.integration.access_routes import routes
 
 # No cookie means anything there: who asks shows a token, a secret or a link of its own.
 OPEN = (
