@@ -12,10 +12,10 @@ from enrollments import operations as homes
 from enrollments.models import Group, Program, System
 from people.models import ActivityEntry
 from tests import cast
+from tests.integration.test_group_pages import desk
 from tests.integration.test_groups import (
     OLGA,
     TODAY,
-    desk,
     group,
     morning,
     put_in,

@@ -9,18 +9,8 @@ from enrollments import operations as homes
 from enrollments.models import Membership, Program, System
 from people.models import ActivityEntry
 from tests import cast
-from tests.integration.test_groups import (
-    DAY,
-    OLGA,
-    TODAY,
-    desk,
-    group,
-    morning,
-    put_in,
-    serials,
-    summer,
-    text,
-)
+from tests.integration.test_group_pages import desk, text
+from tests.integration.test_groups import DAY, OLGA, TODAY, group, morning, put_in, serials, summer
 
 __all__ = ["desk", "morning", "summer"]  # fixtures
 
