@@ -4,14 +4,13 @@ Real database, real HTTP, the pretend cloud in its own process. What is asserted
 comes from the cloud's own ledger.
 """
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import pytest
 from django.db import connection
 from django.utils import timezone
 
 from dr_events import dispatch, operations, queries
-from dr_events.dispatch.vendor import CLAIM_ROWS
 from dr_events.models import Attempt, Dispatch, Event
 from dr_events.read_back import read_back
 from dr_events.states import Delivery, EventState, OptOutVia, Participation
@@ -23,38 +22,15 @@ from people.operations import Actor
 from people.states import Role
 from tests import cast
 from tests.integration.conftest import Vendor
+from tests.integration.sending import SEND_AT, claim, deliveries, no_waiting, posts
 
 pytestmark = pytest.mark.django_db(transaction=True)
 OLGA = Actor("user:olga")
-SEND_AT = cast.MORNING + timedelta(hours=5)
 
 
 @pytest.fixture
 def summer() -> Program:
     return cast.program()
-
-
-def posts(vendor: Vendor) -> dict[str, int]:
-    counts: dict[str, int] = {}
-    for entry in vendor.entries():
-        if entry["method"] == "POST" and entry["path"].endswith("/utility_events"):
-            counts[entry["serial"]] = counts.get(entry["serial"], 0) + 1
-    return counts
-
-
-def deliveries(event: Event) -> dict[str, int]:
-    counts: dict[str, int] = {}
-    for state in Dispatch.objects.filter(event=event).values_list("delivery", flat=True):
-        counts[state] = counts.get(state, 0) + 1
-    return counts
-
-
-def no_waiting(event: Event) -> None:
-    """Let the waiting time of unsure and postponed rows be over."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "UPDATE dr_events_dispatch SET not_before = NULL WHERE event_id = %s", [event.pk]
-        )
 
 
 def test_every_home_gets_the_event_once_and_is_read_back(vendor: Vendor, summer: Program) -> None:
@@ -227,18 +203,6 @@ def test_a_dead_sender_leaves_rows_that_are_looked_up_not_sent_again(
     dispatch.look_at_unsure(event.pk)
     assert deliveries(event) == {Delivery.UNSURE: len(systems)}
     assert posts(vendor) == {}
-
-
-def claim(event: Event, now: datetime) -> operations.Claim:
-    return operations.claim(
-        event_id=event.pk,
-        after=0,
-        limit=CLAIM_ROWS,
-        lease=timedelta(seconds=60),
-        token_margin=timedelta(seconds=60),
-        last_send=event.ends_at - timedelta(minutes=30),
-        now=now,
-    )
 
 
 def test_an_outcome_is_saved_only_by_the_claim_that_holds_the_row(

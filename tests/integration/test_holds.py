@@ -18,8 +18,16 @@ from people.operations import Actor
 from people.states import Role
 from tests import cast
 from tests.integration.conftest import Vendor
-from tests.integration.test_dispatch import deliveries, no_waiting, posts
-from tests.integration.test_dispatch_faults import POSTS, SEND_AT, faults, live, sent
+from tests.integration.sending import (
+    POSTS,
+    SEND_AT,
+    deliveries,
+    faults,
+    live,
+    no_waiting,
+    posts,
+    sent,
+)
 
 pytestmark = pytest.mark.django_db(transaction=True)
 OLGA, OTTO = (

@@ -18,8 +18,16 @@ from dr_events.states import Delivery
 from enrollments.models import Program, System
 from people.models import ActivityEntry
 from tests.integration.conftest import Vendor
-from tests.integration.test_dispatch import deliveries, no_waiting, posts
-from tests.integration.test_dispatch_faults import POSTS, SEND_AT, faults, live, sent
+from tests.integration.sending import (
+    POSTS,
+    SEND_AT,
+    deliveries,
+    faults,
+    live,
+    no_waiting,
+    posts,
+    sent,
+)
 from tests.integration.test_holds import OLGA, control, nothing_moves, summer
 
 __all__ = ["summer"]  # fixtures

@@ -16,8 +16,7 @@ from enrollments.models import CarrierGrant, Enrollment, Program, System
 from people.operations import Actor
 from tests import cast
 from tests.integration.conftest import Vendor
-from tests.integration.test_dispatch import posts
-from tests.integration.test_dispatch_faults import SEND_AT, faults, live
+from tests.integration.sending import SEND_AT, faults, live, posts
 
 pytestmark = pytest.mark.django_db(transaction=True)
 HANNA = Actor("user:hanna")

@@ -18,8 +18,7 @@ from people.models import ActivityEntry
 from people.operations import Actor
 from tests import cast
 from tests.integration.conftest import Vendor
-from tests.integration.test_dispatch import posts
-from tests.integration.test_dispatch_faults import SEND_AT, sent
+from tests.integration.sending import SEND_AT, posts, sent
 
 pytestmark = pytest.mark.django_db(transaction=True)
 HANNA = Actor("user:hanna")

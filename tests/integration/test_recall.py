@@ -15,8 +15,7 @@ from enrollments.models import Program, System
 from people.operations import Actor
 from tests import cast
 from tests.integration.conftest import Vendor
-from tests.integration.test_dispatch import no_waiting, posts
-from tests.integration.test_dispatch_faults import POSTS, SEND_AT, faults, live, sent
+from tests.integration.sending import POSTS, SEND_AT, faults, live, no_waiting, posts, sent
 
 pytestmark = pytest.mark.django_db(transaction=True)
 OLGA = Actor("user:olga")

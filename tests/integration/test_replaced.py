@@ -28,8 +28,7 @@ from people.states import Role
 from tests import cast
 from tests.cast import MORNING
 from tests.integration.conftest import Vendor
-from tests.integration.test_dispatch import posts
-from tests.integration.test_dispatch_faults import SEND_AT, faults
+from tests.integration.sending import SEND_AT, faults, posts
 
 pytestmark = pytest.mark.django_db(transaction=True)
 HANNA = Actor("user:hanna", address="203.0.113.7")

@@ -15,8 +15,7 @@ from dr_events.states import Delivery
 from enrollments.models import Program, System
 from tests import cast
 from tests.integration.conftest import Vendor
-from tests.integration.test_dispatch import deliveries, no_waiting, posts
-from tests.integration.test_dispatch_faults import POSTS, faults, sent
+from tests.integration.sending import POSTS, deliveries, faults, no_waiting, posts, sent
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -15,8 +15,7 @@ from dr_events.operations import ringing
 from enrollments.models import CarrierGrant, Program
 from tests import cast
 from tests.integration.conftest import Vendor
-from tests.integration.test_dispatch import deliveries
-from tests.integration.test_dispatch_faults import sent
+from tests.integration.sending import deliveries, sent
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -20,8 +20,7 @@ from enrollments.models import Program
 from people.operations import Actor
 from tests import cast
 from tests.integration.conftest import Vendor, utc
-from tests.integration.test_dispatch import posts
-from tests.integration.test_dispatch_faults import POSTS, faults, sent
+from tests.integration.sending import POSTS, faults, posts, sent
 
 pytestmark = pytest.mark.django_db(transaction=True)
 OLGA = Actor("user:olga")

@@ -16,7 +16,7 @@ from people.states import Role
 from tests import cast
 from tests.contract.conftest import SCOPES
 from tests.integration.conftest import Vendor
-from tests.integration.test_dispatch_faults import faults
+from tests.integration.sending import faults
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

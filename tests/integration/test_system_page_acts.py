@@ -17,7 +17,7 @@ from people.operations import Actor
 from people.states import Role
 from tests import cast
 from tests.integration.conftest import Vendor
-from tests.integration.test_dispatch_faults import faults, sent
+from tests.integration.sending import faults, sent
 from tests.integration.test_system_page import ask, asked, cara, desk, entries, joined, summer
 
 __all__ = ["cara", "desk", "summer"]  # fixtures
