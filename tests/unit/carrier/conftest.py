@@ -5,6 +5,7 @@ import ssl
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from cryptography import x509
@@ -13,8 +14,10 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
 
+from carrier.client import CarrierClient
 from carrier.config import CarrierConfig
-from tests.unit.carrier.servers import Server
+from carrier.fanout import Fanout
+from tests.unit.carrier.servers import Server, reply
 
 TOKEN = "tok-canary-7f3a"
 SECRET = "secret-canary-91bc"
@@ -77,3 +80,31 @@ def settings() -> Callable[..., CarrierConfig]:
         return CarrierConfig(**(values | changes))  # type: ignore[arg-type]
 
     return make
+
+
+@pytest.fixture
+def fan() -> Iterator[Callable[..., Fanout]]:
+    made: list[Fanout] = []
+
+    def make(**settings: Any) -> Fanout:
+        made.append(Fanout(**({"in_flight": 8, "total_timeout_s": 5.0} | settings)))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.close()
+
+
+@pytest.fixture
+def ask(serve: Any, settings: Any) -> Iterator[Callable[..., Any]]:
+    """Calls a client against a server that answers everything with one body."""
+    clients: list[CarrierClient] = []
+
+    def call(do: Any, body: bytes, media: str = "application/json", status: int = 200) -> Any:
+        server = serve(lambda _, conn: conn.send(reply(status, body, media)))
+        clients.append(CarrierClient(settings(server.url), TOKEN))
+        return do(clients[-1]), server.requests
+
+    yield call
+    for client in clients:
+        client.close()

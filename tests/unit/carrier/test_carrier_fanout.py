@@ -1,53 +1,18 @@
+"""What the fan-out sends, once and as it is, and what it says of each request."""
+
 from __future__ import annotations
 
 import multiprocessing
 import os
 import threading
-import time
-from typing import Any
 
-import pycurl
 import pytest
 
 from carrier import curl_lane, fanout
-from carrier.fanout import Answer, Fanout, Outcome, Outgoing, shared
+from carrier.fanout import Fanout, Outcome, Outgoing, shared
 from tests.unit.carrier.conftest import TOKEN
+from tests.unit.carrier.outgoing import LONG, always, one, post
 from tests.unit.carrier.servers import reply, unused_port
-
-LONG = 20.0  # seconds nobody waits unless something is broken
-
-
-@pytest.fixture
-def fan():
-    made = []
-
-    def make(**settings) -> Fanout:
-        made.append(Fanout(**({"in_flight": 8, "total_timeout_s": 5.0} | settings)))
-        return made[-1]
-
-    yield make
-    for one in made:
-        one.close()
-
-
-def post(server_url: str, key: int = 0, **changes) -> Outgoing:
-    values: dict[str, Any] = {
-        "key": key,
-        "method": "POST",
-        "url": f"{server_url}/systems/S{key}/utility_events",
-        "headers": [f"Authorization: Bearer {TOKEN}", "Content-Type: application/json"],
-        "body": b'{"n":1}',
-    }
-    return Outgoing(**(values | changes))
-
-
-def always(_: Outgoing) -> None:
-    return None
-
-
-def one(channel) -> Answer:
-    (answer,) = channel.collect(at_most=1, wait_s=LONG)
-    return answer
 
 
 def test_every_send_is_one_request_over_few_connections(serve, fan):
@@ -194,21 +159,6 @@ def test_where_nothing_could_leave_the_answer_says_so(serve, fan):
     assert no_tls.requests == []
 
 
-def test_a_certificate_is_trusted_only_with_its_bundle(serve, fan, certificate):
-    context, bundle = certificate
-    server = serve(lambda _, conn: conn.send(reply(200)), context)
-    channel = fan().channel(always)
-    channel.send([post(server.url)])
-    answer = one(channel)
-    assert answer.outcome is Outcome.NOT_SENT
-    assert "certificate is not trusted" in answer.error
-    trusting = fan(in_flight=1, ca_bundle=bundle).channel(always)
-    trusting.send([post(server.url, key) for key in range(5)])
-    answers = trusting.collect(at_most=5, wait_s=LONG)
-    assert [a.outcome for a in answers] == [Outcome.ANSWERED] * 5
-    assert {r.connection for r in server.requests} == {1}
-
-
 def test_what_cannot_be_put_on_a_wire_is_refused(fan):
     channel = fan().channel(always)
     channel.send([post("http://exämple", 1), post("file:///etc/passwd?", 2)])
@@ -217,156 +167,6 @@ def test_what_cannot_be_put_on_a_wire_is_refused(fan):
     with pytest.raises(ValueError, match="GET and POST only"):
         channel.send([post("http://127.0.0.1", method="DELETE")])
     assert channel.pending == 0
-
-
-CUTS = {
-    "hang": lambda _, conn: conn.hang(),
-    "drip": lambda _, conn: (
-        conn.send(b"HTTP/1.1 200 OK\r\nContent-Length: 60000\r\n\r\n"),
-        conn.drip(b"x"),
-    ),
-    "header drip": lambda _, conn: (conn.send(b"HTTP/1.1 200 OK\r\nX: "), conn.drip(b"x")),
-    "reset": lambda _, conn: conn.reset(),
-    "closed": lambda _, conn: conn.close(),
-    "cut inside": lambda _, conn: (
-        conn.send(b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{"),
-        conn.close(),
-    ),
-    "garbage": lambda _, conn: (conn.send(b"\x16\x03 what\r\n\r\n"), conn.close()),
-    "announced too large": lambda _, conn: conn.send(reply(200, b"x" * 5000)),
-    "endless": lambda _, conn: (
-        conn.send(b"HTTP/1.1 200 OK\r\n\r\n"),
-        conn.drip(b"x" * 1000, every_s=0.001),
-    ),
-}
-
-
-@pytest.mark.parametrize("cut", sorted(CUTS))
-def test_once_bytes_left_anything_less_than_an_answer_is_unknown(serve, fan, cut):
-    server = serve(CUTS[cut])
-    limit = 0.3 if cut in ("hang", "drip", "header drip") else 10.0
-    channel = fan(total_timeout_s=limit, max_body_bytes=4096).channel(always)
-    started = time.monotonic()
-    channel.send([post(server.url)])
-    answer = one(channel)
-    assert answer.outcome is Outcome.UNKNOWN
-    assert answer.error.endswith("the request may have taken effect")
-    assert len(answer.body) <= 4096 + 16_384
-    assert time.monotonic() - started < 8
-    assert len(server.requests) == 1
-
-
-def _dies_on_second(request, conn):
-    """Answers a connection's first request; takes its second one and hangs up without a word."""
-    if request.nth_on_connection == 0:
-        conn.send(reply(200))
-    else:
-        conn.close()
-
-
-def test_a_post_is_not_repeated_when_a_kept_connection_dies_under_it(serve, fan):
-    server = serve(_dies_on_second)
-    channel = fan(in_flight=1).channel(always)
-    channel.send([post(server.url, 1)])
-    assert one(channel).outcome is Outcome.ANSWERED
-    channel.send([post(server.url, 2)])
-    answer = one(channel)
-    assert answer.outcome is Outcome.UNKNOWN
-    assert answer.error.endswith("may have taken effect")
-    assert [r.path for r in server.requests if "S2" in r.path] == ["/systems/S2/utility_events"]
-
-
-def test_libcurl_left_alone_would_have_sent_it_twice(serve):
-    """Why curl_lane.py has a pre-request callback. If this fails, libcurl has changed its mind."""
-    server = serve(_dies_on_second)
-    easy = pycurl.Curl()
-    easy.setopt(pycurl.WRITEFUNCTION, lambda data: None)
-    for key in (1, 2):
-        easy.setopt(pycurl.URL, f"{server.url}/{key}")
-        easy.setopt(pycurl.POSTFIELDS, b"{}")
-        easy.perform()
-    easy.close()
-    assert [r.path for r in server.requests] == ["/1", "/2", "/2"]
-
-
-def test_a_get_may_be_repeated_on_a_dead_connection(serve, fan):
-    server = serve(_dies_on_second)
-    channel = fan(in_flight=1).channel(always)
-    for key in (1, 2):
-        channel.send([post(server.url, key, method="GET", body=None)])
-        assert one(channel).outcome is Outcome.ANSWERED
-    assert len(server.requests) == 3
-
-
-def test_a_connection_closed_while_idle_is_noticed_and_not_used(serve, fan):
-    server = serve(lambda _, conn: (conn.send(reply(200)), conn.close()))
-    channel = fan(in_flight=1).channel(always)
-    for key in range(20):
-        channel.send([post(server.url, key)])
-        assert one(channel).outcome in (Outcome.ANSWERED, Outcome.UNKNOWN)
-    paths = [r.path for r in server.requests]
-    assert len(paths) == len(set(paths))  # never two POSTs for one send
-
-
-def test_the_fanout_sleeps_while_idle_connections_are_closed(serve, fan):
-    server = serve(lambda _, conn: (conn.send(reply(200)), conn.close()))
-    one_fan = fan(in_flight=2)
-    channel = one_fan.channel(always)
-    channel.send([post(server.url, key) for key in range(2)])
-    channel.collect(at_most=2, wait_s=LONG)
-    before = time.process_time()
-    assert channel.collect(at_most=1, wait_s=LONG) == []
-    threading.Event().wait(0.3)
-    assert time.process_time() - before < 0.2
-
-
-def test_two_channels_take_turns(serve, fan):
-    server = serve(lambda _, conn: conn.send(reply(200)))
-    one_fan = fan(in_flight=1)
-    gate = threading.Event()
-    slow = one_fan.channel(lambda _: gate.wait(LONG) and None)
-    quick = one_fan.channel(always)
-    slow.send([post(server.url, key) for key in range(50)])
-    quick.send([post(server.url, 1000)])
-    gate.set()
-    assert one(quick).key == 1000
-    assert len(slow.collect(at_most=50, wait_s=LONG)) == 50
-    place = [r.path for r in server.requests].index("/systems/S1000/utility_events")
-    assert place < 5
-
-
-def test_withdraw_takes_back_exactly_what_did_not_leave(serve, fan):
-    release, arrived = threading.Event(), threading.Event()
-
-    def hold(_, conn):
-        arrived.set()
-        release.wait(LONG)
-        conn.send(reply(200))
-
-    server = serve(hold)
-    channel = fan(in_flight=1).channel(always)
-    channel.send([post(server.url, key) for key in range(10)])
-    assert arrived.wait(LONG)
-    assert channel.withdraw() == list(range(1, 10))
-    assert channel.pending == 1
-    assert channel.withdraw() == []
-    release.set()
-    assert one(channel).key == 0
-    assert len(server.requests) == 1
-    channel.send([post(server.url, 11)])  # the channel is as good as new
-    assert one(channel).key == 11
-
-
-def test_collect_returns_what_is_there_after_its_wait(serve, fan):
-    def answer_first(request, conn):
-        conn.send(reply(200)) if "S0/" in request.path else conn.hang()
-
-    server = serve(answer_first)
-    channel = fan().channel(always)
-    channel.send([post(server.url, 0), post(server.url, 1)])
-    assert one(channel).key == 0
-    assert channel.collect(at_most=2, wait_s=0.01) == []
-    assert channel.pending == 1
 
 
 def test_close_answers_everything_honestly(serve, fan):
@@ -387,18 +187,6 @@ def test_close_answers_everything_honestly(serve, fan):
     with pytest.raises(RuntimeError, match="closed"):
         channel.send([post(server.url)])
     assert channel.pending == 0
-
-
-def test_a_closed_channel_leaves_the_others_alone(serve, fan):
-    server = serve(lambda _, conn: conn.send(reply(200)))
-    one_fan = fan(in_flight=1)
-    gone, stays = one_fan.channel(always), one_fan.channel(always)
-    gone.send([post(server.url, key) for key in range(100)])
-    gone.close()
-    stays.send([post(server.url, 500)])
-    assert one(stays).key == 500
-    with pytest.raises(RuntimeError, match="closed"):
-        gone.send([post(server.url)])
 
 
 def test_no_answer_tells_the_token(serve, fan):

@@ -10,8 +10,8 @@ import pytest
 
 from carrier import permits as module
 from carrier.fanout import Fanout, Outcome, Permits
+from tests.unit.carrier.outgoing import LONG, always, one, post
 from tests.unit.carrier.servers import reply
-from tests.unit.carrier.test_carrier_fanout import LONG, always, one, post
 
 FOR_EVER = 1e12
 
