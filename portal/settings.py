@@ -9,6 +9,7 @@ from typing import Any
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
+from portal import api_settings
 from portal import env as read
 from portal.env import env
 
@@ -261,46 +262,10 @@ CONTENT_SECURITY_POLICY = {
         "base-uri": [NONE],
     }
 }
-REST_FRAMEWORK = {
-    "DEFAULT_AUTHENTICATION_CLASSES": ["partners.identity.PartnerAuthentication"],
-    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
-    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
-    "EXCEPTION_HANDLER": "partners.problems.problem",
-    "UNAUTHENTICATED_USER": None,
-    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
-}
-SPECTACULAR_SETTINGS = {
-    "TITLE": "Offpeak partner API",
-    "DESCRIPTION": "Plan events in the programs granted to you and see what became of them.",
-    "VERSION": "1",
-    "OAS_VERSION": "3.1.1",
-    "PREPROCESSING_HOOKS": ["partners.api.openapi.only_the_api"],
-    "POSTPROCESSING_HOOKS": [
-        "drf_spectacular.hooks.postprocess_schema_enums",
-        "partners.api.openapi.with_problems",
-    ],
-    "ENUM_NAME_OVERRIDES": {
-        "EnrollmentState": "enrollments.states.EnrollmentState",
-        "EventState": "dr_events.states.EventState",
-        "DeliveryState": "dr_events.states.Delivery",
-        "Participation": "dr_events.states.Participation",
-        "Response": "dr_events.states.Response",
-        "ObstacleCode": "enrollments.states.Ineligible",
-        "ReasonCode": "partners.api.shapes.REASONS",
-        "Unit": "partners.api.shapes.UNITS",
-        "Scenario": "partners.states.Scenario",
-        "NoticeKind": "partners.api.shapes.ABOUT_EVENTS",
-        "NoticeState": "enrollments.states.NoticeState",
-        "Kind": "partners.api.hook_shapes.KINDS",
-        "MessageType": "partners.states.Happened",
-        "WebhookState": "partners.states.HookState",
-        "MessageState": "partners.states.PostState",
-        "Period": "partners.api.shapes.PERIODS",
-        "Part": "partners.api.shapes.PARTS",
-    },
-    "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
-}
+
+# --- partners ---------------------------------------------------------------------------------
+REST_FRAMEWORK = api_settings.REST_FRAMEWORK
+SPECTACULAR_SETTINGS = api_settings.SPECTACULAR_SETTINGS
 # What one client may ask of the API; a client may have a limit of its own.
 PARTNER_REQUESTS_PER_MINUTE = env.int("PARTNER_REQUESTS_PER_MINUTE", default=600)
 # Receivers (host:port) a webhook may have although they are in here or speak plain HTTP. For tests.

@@ -9,7 +9,7 @@ from base import clock
 from dr_events.queries import figures as counted
 from dr_events.queries import limits_left
 from enrollments import queries
-from partners.api import desk, shapes
+from partners.api import desk, figure_shapes, shapes
 from partners.api.fields import Moment
 from partners.api.found import find
 from partners.queries import figures, homes
@@ -20,7 +20,7 @@ class ByInterval(desk.PartnerView):
         operation_id="readIntervals",
         summary="An event by quarters of an hour",
         tags=["Events"],
-        responses=shapes.Intervals,
+        responses=figure_shapes.Intervals,
     )
     def get(self, request: Request, event_id: str) -> Response:
         desk.asked(request)
@@ -34,7 +34,7 @@ class ByHome(desk.PartnerView):
         summary="An event by home: how long it was asked to take part, and did",
         tags=["Events"],
         parameters=[desk.Query],
-        responses=shapes.listed(shapes.HomeResult),
+        responses=shapes.listed(figure_shapes.HomeResult),
     )
     def get(self, request: Request, event_id: str) -> Response:
         query = desk.asked(request, desk.Query)
@@ -52,7 +52,7 @@ class Notices(desk.PartnerView):
         operation_id="readNotices",
         summary="How many people were mailed what about an event",
         tags=["Events"],
-        responses=shapes.Notices,
+        responses=figure_shapes.Notices,
     )
     def get(self, request: Request, event_id: str) -> Response:
         desk.asked(request)
@@ -70,7 +70,7 @@ class ProgramLimits(desk.PartnerView):
         summary="What is left for a home that got every event of a program",
         tags=["Programs"],
         parameters=[LimitsQuery],
-        responses=shapes.ProgramLimits,
+        responses=figure_shapes.ProgramLimits,
     )
     def get(self, request: Request, slug: str) -> Response:
         at = desk.asked(request, LimitsQuery).get("at") or clock.now()
@@ -87,7 +87,7 @@ class SystemLimits(desk.PartnerView):
         summary="What is left for one home, whichever events it got",
         tags=["Homes"],
         parameters=[LimitsQuery],
-        responses=shapes.SystemLimits,
+        responses=figure_shapes.SystemLimits,
     )
     def get(self, request: Request, serial: str) -> Response:
         at = desk.asked(request, LimitsQuery).get("at") or clock.now()
