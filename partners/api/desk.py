@@ -29,7 +29,7 @@ from base import clock
 from base.refusal import Refused
 from partners.api.deprecation import Deprecated
 from partners.api.fields import Text
-from partners.operations import practice, quotas, world
+from partners.operations import furnishing, quotas, world
 from partners.who import READ, SCOPES, Partner
 
 T = TypeVar("T")
@@ -175,7 +175,7 @@ class PartnerView(APIView):
 def _in_practice(handler: Callable[..., Response]) -> Callable[..., Response]:
     def handle(request: Request, *args: Any, **kwargs: Any) -> Response:
         with world.practice():
-            practice.furnish(partner(request).client_id, now=clock.now())
+            furnishing.furnish(partner(request).client_id, now=clock.now())
             return handler(request, *args, **kwargs)
 
     return handle

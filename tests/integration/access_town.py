@@ -17,7 +17,7 @@ from enrollments import operations as homes
 from enrollments.models import CustomerImport, Enrollment, Group, Program
 from enrollments.states import ImportState, LinkPurpose
 from partners.models import Post, PracticeRun
-from partners.operations import hooks, practice, world
+from partners.operations import furnishing, hooks, world
 from partners.states import Scenario
 from partners.who import READ
 from people import operations
@@ -50,7 +50,7 @@ class Town:
             "practice": Caller(practice=True),
         }
         with world.practice():
-            practice.furnish(self.callers["practice"].client_id, now=clock.now())
+            furnishing.furnish(self.callers["practice"].client_id, now=clock.now())
         colleague = cast.operator("colleague@x.example", Role.VIEWER)
         admin = Actor.person(self.people[Role.ADMIN])
         now, real = clock.now(), timezone.now()

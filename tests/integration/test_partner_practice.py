@@ -13,7 +13,7 @@ from django.utils import timezone
 from base import clock
 from dr_events.models import Dispatch, Event
 from partners.models import Post, PracticeRun
-from partners.operations import hooks, posts, practice, world
+from partners.operations import furnishing, hooks, posts, practice, world
 from partners.states import Scenario
 from partners.tasks import due, partner_news
 from people.operations import Actor
@@ -50,7 +50,7 @@ def counts(leap, run):
 def test_each_scenario_ends_with_what_it_promised(leap, scenario):
     run = begin(leap, scenario)
     assert run["is_over"] is True
-    assert run["promised"]["targeted"] == practice.HOMES == 20
+    assert run["promised"]["targeted"] == furnishing.HOMES == 20
     assert counts(leap, run) == run["promised"]
     at = f"events/{run['event']}/"
     event = leap.get(at).json()

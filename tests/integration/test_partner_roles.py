@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from base.refusal import Refused
 from partners.models import PartnerClient, Post, Webhook
-from partners.operations import clients, hooks, posts, practice, world
+from partners.operations import clients, furnishing, hooks, posts, practice, world
 from partners.states import Scenario
 from partners.who import EVENTS, READ, SCOPES, WEBHOOKS
 from people.models import ActivityEntry, User
@@ -128,7 +128,7 @@ def test_another_clients_webhook_is_nobody_elses(name: str, other: Actor) -> Non
 def test_a_practice_run_is_begun_by_its_own_client_and_in_its_own_world(other: Actor) -> None:
     practising = Caller(practice=True).client_id
     with world.practice():
-        practice.furnish(practising, now=cast.MORNING)
+        furnishing.furnish(practising, now=cast.MORNING)
         given = {"client_id": practising}
         assert refused("practice.begin", other, **given) == "role"
         mine = Actor.partner(practising, scopes=[READ, EVENTS])

@@ -18,7 +18,7 @@ from enrollments import vendor_session
 from enrollments.models import CarrierGrant, Enrollment, Program, System
 from partners.apps import follow_the_tables
 from partners.models import PartnerClient, PracticeRun
-from partners.operations import clients, practice, world
+from partners.operations import clients, furnishing, world
 from people.models import ActivityEntry, User
 from people.operations import Actor
 from tests import cast
@@ -295,4 +295,4 @@ def test_the_command_makes_one_and_its_secret_works(capsys):
     })  # fmt: skip
     token = answer.json()["access_token"]
     browser = Browser(HTTP_AUTHORIZATION=f"Bearer {token}")
-    assert len(browser.get("/api/v1/systems/").json()["items"]) == practice.HOMES
+    assert len(browser.get("/api/v1/systems/").json()["items"]) == furnishing.HOMES
