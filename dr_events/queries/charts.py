@@ -13,59 +13,11 @@ from django.conf import settings
 from django.db import connection
 
 from dr_events.models import Event, Reading
-from dr_events.queries import sample
-from dr_events.queries.intervals import Interval, part
+from dr_events.queries import intervals, sample
+from dr_events.queries.intervals import Course, Interval
 from dr_events.queries.tally import Tally
+from dr_events.rules import around
 from dr_events.rules.limits import words
-
-
-@dataclass(frozen=True, slots=True)
-class Point:
-    """All homes at one look. Temperatures °F; ``load`` is the mean share of full cooling."""
-
-    at: datetime
-    homes: int
-    online: int
-    low_f: float | None
-    middle_f: float | None
-    high_f: float | None
-    outdoor_f: float | None
-    load: float | None
-    part: str
-
-    @property
-    def load_percent(self) -> int | None:
-        return None if self.load is None else round(self.load * 100)
-
-
-_SERIES = """
-SELECT r.at, count(*), count(*) FILTER (WHERE r.is_online),
-    percentile_cont(ARRAY[0.1, 0.5, 0.9]) WITHIN GROUP (ORDER BY r.indoor_f),
-    avg(r.outdoor_f), avg(r.load)
-FROM homes JOIN dr_events_reading r ON r.dispatch_id = homes.id
-GROUP BY r.at ORDER BY r.at
-"""
-
-
-def temperatures(event: Event, *, some: int = 0) -> tuple[Point, ...]:
-    """Indoor temperature across the homes of an event, or ``some`` of them, look by look."""
-    with connection.cursor() as cursor:
-        cursor.execute(sample.homes(some) + _SERIES, {"event": event.pk, "some": some})
-        rows = cursor.fetchall()
-    return tuple(_point(event, *row) for row in rows)
-
-
-def _point(
-    event: Event,
-    at: datetime,
-    homes: int,
-    online: int,
-    indoors: list[float | None] | None,
-    outdoor: float | None,
-    load: float | None,
-) -> Point:
-    low, middle, high = indoors or (None, None, None)
-    return Point(at, homes, online, low, middle, high, outdoor, load, part(event, at))
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +102,7 @@ class Chart:
         return self.bottom - self.top
 
 
-_LEFT, _RIGHT, _TOP, _BOTTOM = 44, 12, 26, 28
+_LEFT, _RIGHT, _TOP, _BOTTOM = 44, 30, 26, 28
 
 
 def line_chart(
@@ -205,7 +157,7 @@ def line_chart(
 
 
 def load_chart(
-    points: Sequence[Point] | Sequence[Interval] | Sequence[Reading],
+    points: Sequence[Interval] | Sequence[Reading],
     event: Event,
     zone: ZoneInfo,
     *,
@@ -219,17 +171,29 @@ def load_chart(
     return line_chart(loads, event, zone, height=height, span=span, is_share=True)
 
 
-def running_chart(
-    points: Sequence[Interval],
-    event: Event,
-    zone: ZoneInfo,
-    *,
-    height: int = 200,
-    span: tuple[datetime, datetime] | None = None,
-) -> Chart | None:
-    """In how many of a hundred readings the equipment ran, of the homes that say."""
-    shares = [(one.at, None, one.running_percent, None) for one in points]
-    return line_chart(shares, event, zone, height=height, span=span, is_share=True)
+@dataclass(frozen=True, slots=True)
+class Drawings:
+    """The homes of an event before, during and after it: how warm it was, how hard the equipment
+    ran, and in how many of a hundred readings it ran."""
+
+    warmth: Chart | None
+    load: Chart | None
+    running: Chart | None
+
+
+def drawings(
+    course: Course, event: Event, zone: ZoneInfo, *, heights: tuple[int, int] = (280, 200)
+) -> Drawings:
+    """``heights``: of the temperatures, and of the two others."""
+    high, low = heights
+    around_it = intervals.span(event)
+    warmth = [(one.at, one.low_f, one.middle_f, one.high_f) for one in course.items]
+    running = [(one.at, None, one.running_percent, None) for one in course.items]
+    return Drawings(
+        line_chart(warmth, event, zone, height=high, span=around_it),
+        load_chart(course.items, event, zone, height=low, span=around_it),
+        line_chart(running, event, zone, height=low, span=around_it, is_share=True),
+    )
 
 
 def _ticks(first: datetime, last: datetime) -> list[datetime]:
@@ -259,10 +223,12 @@ class Age:
     is_stale: bool
 
 
-def age(points: Sequence[Point], event: Event, now: datetime) -> Age | None:
-    """None before the first look. After the event nothing is stale: nobody looks any more."""
-    if not points:
+def age(looked_at: datetime | None, event: Event, now: datetime) -> Age | None:
+    """None before the first look. Nothing is stale while nobody looks: once all looks are over, and
+    of a cancelled event."""
+    if looked_at is None:
         return None
-    old = now - points[-1].at
-    every = timedelta(seconds=settings.READ_BACK_EVERY_S)
-    return Age(words(old), event.starts_at <= now < event.ends_at and old > _STALE * every)
+    runs = event.starts_at <= now < event.ends_at
+    every = timedelta(seconds=settings.READ_BACK_EVERY_S) if runs else around.EVERY
+    old = now - looked_at
+    return Age(words(old), intervals.is_looked_at(event, now) and old > _STALE * every)

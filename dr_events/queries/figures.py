@@ -1,7 +1,6 @@
 """Results by interval and by home, and notices by kind: counts and durations for partners, no
 reading of a single home."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -9,14 +8,14 @@ from django.db import connection
 from django.db.models import Count
 
 from dr_events.models import Dispatch, Event
-from dr_events.queries import charts, sample
+from dr_events.queries import intervals, sample
+from dr_events.queries.intervals import EVERY
+from dr_events.queries.intervals import Interval as Seen
 from dr_events.queries.notices import subject_of
 from dr_events.queries.partner import serials
 from dr_events.states import SENT, Delivery, EventState, Participation, Reason
 from enrollments.models import Notice
 from enrollments.states import NoticeKind, NoticeState
-
-EVERY = timedelta(minutes=15)
 
 
 # --- by interval --------------------------------------------------------------------------------
@@ -48,22 +47,21 @@ FROM dr_events_dispatch WHERE event_id = %s AND opted_out_at IS NOT NULL GROUP B
 """
 
 
-def intervals(event: Event) -> Intervals:
-    """From the start to the end of the event, and around it as far as homes reported."""
+def by_interval(event: Event) -> Intervals:
+    """The quarter hours of the event, and those around it as far as homes reported."""
     some = sample.some_of(event.pk)
-    looks: dict[int, list[charts.Point]] = {}
-    for point in charts.temperatures(event, some=some):
-        looks.setdefault(_place(event, point.at), []).append(point)
+    course = intervals.course(event, some=some)
+    seen = {_place(event, one.begins_at): one for one in course.items}
     last = _place(event, event.ends_at - timedelta(microseconds=1))
     with connection.cursor() as cursor:
         cursor.execute(_NOES, [event.starts_at, EVERY.total_seconds(), event.pk])
         noes = dict(cursor.fetchall())
-    places = range(min([0, *looks]), max([last, *looks]) + 1)
+    places = range(min([0, *seen]), max([last, *seen]) + 1)
     said = sum(number for place, number in noes.items() if place < places.start)
     found = []
     for place in places:
         said += noes.get(place, 0)
-        found.append(_interval(event, place, looks.get(place, []), said))
+        found.append(_interval(event, place, seen.get(place), said))
     return Intervals(tuple(found), some)
 
 
@@ -71,19 +69,12 @@ def _place(event: Event, at: datetime) -> int:
     return (at - event.starts_at) // EVERY
 
 
-def _interval(event: Event, place: int, looks: Sequence[charts.Point], said: int) -> Interval:
+def _interval(event: Event, place: int, seen: Seen | None, said: int) -> Interval:
     starts_at = event.starts_at + place * EVERY
-    part = "before" if place < 0 else "during" if starts_at < event.ends_at else "after"
-    told = [(point.load, point.homes) for point in looks if point.load is not None]
-    homes = sum(number for _, number in told)
-    return Interval(
-        starts_at,
-        part,
-        max((point.homes for point in looks), default=0),
-        max((point.online for point in looks), default=0),
-        sum(load * number for load, number in told) / homes if homes else None,
-        said,
-    )
+    part = intervals.part(event, starts_at)
+    if seen is None:
+        return Interval(starts_at, part, 0, 0, None, said)
+    return Interval(starts_at, part, seen.homes, seen.online, seen.load, said)
 
 
 # --- by home ------------------------------------------------------------------------------------

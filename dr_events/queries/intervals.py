@@ -12,6 +12,7 @@ from dr_events.models import Event
 from dr_events.queries import sample
 from dr_events.rules.around import AFTER, BEFORE
 from dr_events.rules.limits import words
+from dr_events.states import EventState
 
 EVERY = timedelta(minutes=15)
 
@@ -65,10 +66,12 @@ class Quality:
 
 @dataclass(frozen=True, slots=True)
 class Course:
-    """``quality`` is None while nothing was read."""
+    """``looked_at``: the moment of the last look. It and ``quality`` are None while nothing was
+    read."""
 
     items: tuple[Interval, ...]
     quality: Quality | None
+    looked_at: datetime | None
 
     @property
     def has_around(self) -> bool:
@@ -102,6 +105,14 @@ def part(event: Event, at: datetime) -> str:
     return "during" if at < event.ends_at else "after"
 
 
+def is_looked_at(event: Event, now: datetime) -> bool:
+    """Are its homes looked at now: around it, or while it runs? Not once it is cancelled."""
+    first, last = span(event)
+    return (
+        event.state in (EventState.SCHEDULED, EventState.COMPLETED) and first <= now < last + EVERY
+    )
+
+
 def course(event: Event, *, some: int = 0) -> Course:
     """Of all homes of an event, or about ``some`` of them."""
     first, last = span(event)
@@ -117,9 +128,11 @@ def course(event: Event, *, some: int = 0) -> Course:
         cursor.execute(sample.homes(some) + _COURSE, values)
         rows = cursor.fetchall()
     if not rows:
-        return Course((), None)
+        return Course((), None, None)
     *intervals, whole = rows
-    return Course(tuple(_interval(event, row) for row in intervals), _quality(event, whole))
+    looks = whole[2]
+    items = tuple(_interval(event, row) for row in intervals)
+    return Course(items, _quality(event, whole), looks[-1])
 
 
 def _interval(event: Event, row: tuple[Any, ...]) -> Interval:

@@ -74,23 +74,23 @@ def _board(request: HttpRequest, page: pages.EventPage) -> dict[str, Any]:
 
 @console_page
 def event_indoors(request: HttpRequest, event_id: int) -> HttpResponse:
-    """A fragment that asks for itself: how warm it is in the homes, and how old that is."""
+    """A fragment that asks for itself: how warm it is in the homes and how the equipment runs, from
+    two hours before the event to four after it, and how old that is."""
     event = pages.event_alone(event_id)
     if event is None:
         raise Http404("There is no event with this number.")
+    now = clock.now()
     some = sample.some_of(event.pk)
-    series = charts.temperatures(event, some=some)
-    points = [(point.at, point.low_f, point.middle_f, point.high_f) for point in series]
+    course = intervals.course(event, some=some)
     zone = event.program.time_zone
     context = {
         "event": event,
         "zone": zone,
-        "is_live": event.state == EventState.SCHEDULED,
-        "last": series[-1] if series else None,
-        "age": charts.age(series, event, clock.now()),
+        "is_live": event.state == EventState.SCHEDULED or intervals.is_looked_at(event, now),
+        "last": course.items[-1] if course.items else None,
+        "age": charts.age(course.looked_at, event, now),
         "some": some,
-        "chart": charts.line_chart(points, event, ZoneInfo(zone), height=220),
-        "loads": charts.load_chart(series, event, ZoneInfo(zone), height=160),
+        "drawn": charts.drawings(course, event, ZoneInfo(zone), heights=(220, 160)),
     }
     return render(request, "events/_indoors.html", context)
 
@@ -226,8 +226,7 @@ def event_results(request: HttpRequest, event_id: int) -> HttpResponse:
     operations.keep_tally(now=clock.now())
     page = _page(event_id, exact=False)
     some = sample.some_of(event_id, at_least=page.tally.targeted)
-    course, span = intervals.course(page.event, some=some), intervals.span(page.event)
-    points = [(one.at, one.low_f, one.middle_f, one.high_f) for one in course.items]
+    course = intervals.course(page.event, some=some)
     context = {
         "page": page,
         "event": page.event,
@@ -236,9 +235,7 @@ def event_results(request: HttpRequest, event_id: int) -> HttpResponse:
         "course": course,
         "quality": course.quality,
         "some": some,
-        "chart": charts.line_chart(points, page.event, page.zone, span=span),
-        "loads": charts.load_chart(course.items, page.event, page.zone, span=span),
-        "runs": charts.running_chart(course.items, page.event, page.zone, span=span),
+        "drawn": charts.drawings(course, page.event, page.zone),
     }
     return render(request, "events/results.html", context)
 

@@ -25,7 +25,7 @@ class ByInterval(desk.PartnerView):
     def get(self, request: Request, event_id: str) -> Response:
         desk.asked(request)
         event = find(request, event_id)
-        return Response(figures.intervals(event, counted.intervals(event)))
+        return Response(figures.intervals(event, counted.by_interval(event)))
 
 
 class ByHome(desk.PartnerView):

@@ -5,7 +5,8 @@ from datetime import datetime
 from typing import Any
 
 from dr_events.models import Event
-from dr_events.queries.figures import EVERY, HomeResult, Intervals
+from dr_events.queries.figures import HomeResult, Intervals
+from dr_events.queries.intervals import EVERY
 from dr_events.queries.limits_left import Left
 from enrollments.states import NoticeKind, NoticeState
 from partners.queries.documents import utc

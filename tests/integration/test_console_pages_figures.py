@@ -1,5 +1,6 @@
 """Figures that are kept, and those that are not: counted once when an event is closed."""
 
+import re
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -11,7 +12,7 @@ from django.urls import reverse
 from base import clock
 from dr_events import operations, tasks
 from dr_events.models import Attempt, Dispatch, Event, Reading
-from dr_events.queries import charts, pages, sample, tallies
+from dr_events.queries import charts, intervals, pages, sample, tallies
 from dr_events.states import Delivery, EventState, Participation
 from tests import cast
 from tests.integration.test_console_pages import finished
@@ -228,37 +229,65 @@ def test_a_drawing_of_many_homes_is_made_from_some(
     event: Event, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert sample.some_of(event.pk) == 0
-    everybody = charts.temperatures(event)
+    everybody = intervals.course(event)
     monkeypatch.setattr(sample, "_ALL_UP_TO", 2)
     assert sample.some_of(event.pk) == 500
-    assert charts.temperatures(event, some=500) == everybody, "few homes: all are among them"
-    (only, *_) = charts.temperatures(event, some=1)
-    assert only.homes < 3
+    assert intervals.course(event, some=500) == everybody, "few homes: all are among them"
+    (first, *_) = intervals.course(event, some=1).items
+    assert (everybody.items[0].homes, first.homes) == (2, 1)
 
 
-def test_the_last_look_is_called_stale_while_the_event_runs(event: Event) -> None:
-    points = charts.temperatures(event)
-    last = points[-1].at
-    Event.objects.filter(id=event.pk).update(ends_at=last + timedelta(hours=2))
-    event.refresh_from_db()
-    assert charts.age((), event, last) is None
-    fresh = charts.age(points, event, last + timedelta(minutes=15))
-    assert fresh == charts.Age("15 min", is_stale=False)
-    late = charts.age(points, event, last + timedelta(minutes=16))
-    assert late == charts.Age("16 min", is_stale=True)
-    over = charts.age(points, event, last + timedelta(hours=3))
-    assert over == charts.Age("3 h", is_stale=False)
+def test_the_last_look_is_called_stale_while_somebody_should_look(event: Event) -> None:
+    """The last reading is two hours after the start, when the event ends."""
+    last = intervals.course(event).looked_at
+    assert last == event.ends_at
+    minute = timedelta(minutes=1)
+    assert charts.age(None, event, last) is None
+    over = charts.age(last, event, last + 90 * minute)
+    assert over == charts.Age("1 h 30 min", is_stale=False), "around it, every half hour"
+    assert charts.age(last, event, last + 91 * minute) == charts.Age("1 h 31 min", is_stale=True)
+    nobody_looks = charts.age(last, event, last + 255 * minute)
+    assert nobody_looks == charts.Age("4 h 15 min", is_stale=False)
+    event.ends_at = last + 120 * minute
+    assert charts.age(last, event, last + 15 * minute) == charts.Age("15 min", is_stale=False)
+    assert charts.age(last, event, last + 16 * minute) == charts.Age("16 min", is_stale=True)
+    event.state = EventState.CANCELLED
+    assert charts.age(last, event, last + 16 * minute) == charts.Age("16 min", is_stale=False)
 
 
-def test_how_warm_it_is_says_how_old_that_is(desk: Client, event: Event) -> None:
-    Event.objects.filter(id=event.pk).update(state=EventState.SCHEDULED, read_back_due_at=None)
-    text = desk.get(reverse("event_indoors", args=[event.pk])).content.decode()
-    assert 'hx-trigger="every 30s"' in text
-    assert "2 homes in the last look" in text
-    assert "<polyline" in text
+def test_the_board_draws_what_the_results_draw_and_says_how_old_it_is(
+    desk: Client, event: Event, monkeypatch: pytest.MonkeyPatch, django_assert_max_num_queries: Any
+) -> None:
+    address = reverse("event_indoors", args=[event.pk])
+    polling = 'hx-trigger="every 30s"'
+
+    def at(minutes_after_the_end: int) -> str:
+        now = event.ends_at + timedelta(minutes=minutes_after_the_end)
+        monkeypatch.setattr(clock, "now", lambda: now)
+        with django_assert_max_num_queries(12):
+            return " ".join(desk.get(address).content.decode().split())
+
+    text = at(3)
+    assert polling in text, "homes are still asked how warm it became"
+    assert "last look 3 min ago" in text
+    assert "equipment ran 100 % of the time" in text
+    assert "2 homes read in the quarter hour from" in text
+    for name in ("Indoor temperature", "Cooling load", "Runtime"):
+        assert f">{name} across homes</title>" in text
+    # From two hours before the event until four after it, as on the page of results.
+    assert (">1:00 PM</text>" in text, ">9:00 PM</text>" in text) == (True, True)
+    results = desk.get(reverse("event_results", args=[event.pk])).content.decode()
+    lines = re.compile(r'<polyline class="line" points="([^"]+)"')
+    across = [[point.split(",")[0] for point in one.split()] for one in lines.findall(text)]
+    assert len(across) == 3
+    assert across == [
+        [point.split(",")[0] for point in one.split()] for one in lines.findall(results)
+    ]
+    assert "Stale" not in at(90)
+    assert "Stale: another look should have come" in at(91)
+    assert polling not in at(255), "nobody looks any more"
     Reading.objects.all().delete()
-    text = desk.get(reverse("event_indoors", args=[event.pk])).content.decode()
-    assert "No home has been read yet" in text
+    assert "No home has been read yet" in at(3)
 
 
 def test_opt_outs_are_held_against_earlier_events(desk: Client, event: Event) -> None:
