@@ -1,12 +1,14 @@
-"""What a home has earned so far in a season, as its owner reads it."""
+"""What a home has earned so far in a season, as its owner and the utility read it."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from dr_events.models import Event
+from django.contrib.postgres.expressions import ArraySubquery
+
+from dr_events import models
 from dr_events.queries import seasons
-from dr_events.rules.credit import Basis, Credit, Season
+from dr_events.rules.credit import Basis, Credit, Season, in_words
 from dr_events.rules.limits import season
 from dr_events.states import EventState
 from enrollments.models import Program
@@ -14,11 +16,22 @@ from enrollments.models import Program
 
 @dataclass(frozen=True, slots=True)
 class Earned:
-    """One system against its program's rule, counted over the completed events of this season."""
+    """One system against its program's rule, counted over the completed events of this season, from
+    ``begins`` until ``ends``."""
 
     season: Season
     credit: Credit
     cents: int
+    begins: datetime
+    ends: datetime
+
+    @property
+    def last_day(self) -> datetime:
+        return self.ends - timedelta(seconds=1)
+
+    @property
+    def rule(self) -> str:
+        return in_words(self.credit)
 
     @property
     def done(self) -> str:
@@ -55,19 +68,23 @@ class Earned:
 
 def earned(program: Program, systems: list[int], *, now: datetime) -> dict[int, Earned]:
     """By system id; empty where the program has no rule."""
-    credit = seasons.credit_of(program)
-    if credit is None:
-        return {}
     zone = ZoneInfo(program.time_zone)
     begins, ends = season(program.season_from, program.season_to, at=now, zone=zone)
-    over = Event.objects.filter(
+    over = models.Event.objects.filter(
         program=program, state=EventState.COMPLETED, starts_at__gte=begins, starts_at__lt=ends
     )
-    events = list(over.values_list("id", flat=True))
+    row = (
+        models.Credit.objects.filter(program=program)
+        .annotate(events=ArraySubquery(over.values("id")))
+        .first()
+    )
+    if row is None:
+        return {}
+    credit = seasons.rule_of(row)
     found = {}
     for system_id in systems:
-        homes, _ = seasons.homes(program, credit, events, after=system_id - 1, limit=1)
+        homes, _ = seasons.homes(program, credit, row.events, after=system_id - 1, limit=1)
         for home in homes:
             if home.system_id == system_id:
-                found[system_id] = Earned(home.season, credit, home.cents or 0)
+                found[system_id] = Earned(home.season, credit, home.cents or 0, begins, ends)
     return found

@@ -1,13 +1,15 @@
 """One system as an operator sees it: the home's facts, and what every event did there."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 
 from dr_events.models import Attempt, Dispatch, Event, Reading
+from dr_events.queries.earned import Earned, earned
 from dr_events.rules import outcomes
 from dr_events.states import Delivery, Participation, Reason
 from enrollments.models import Consent, Enrollment, Replacement, System
@@ -140,6 +142,8 @@ class SystemPage:
     # Of the latest event that has any, oldest first.
     readings: tuple[Reading, ...]
     read_during: Event | None
+    # None where its program has no rule, or nothing counts for this system.
+    earned: Earned | None
 
     @property
     def own_settings(self) -> str:
@@ -161,6 +165,13 @@ class SystemPage:
         return next((one for one in self.memberships if one.state in LIVE_ENROLLMENTS), None)
 
     @property
+    def counted(self) -> Membership | None:
+        """The place whose program says what the home earns: the one it has, or had last. What was
+        replaced counts for the wall control in its place."""
+        own = [one for one in self.memberships if one.ended_because != EndReason.REPLACED]
+        return self.membership or next(iter(own), None)
+
+    @property
     def zone(self) -> str:
         """The zone of the program the home is or was in."""
         return self.memberships[0].zone if self.memberships else "UTC"
@@ -178,26 +189,36 @@ def _delta(value: float, unit: str) -> str:
 PAST = 20
 
 
-def system_page(system_id: int, *, before: int = 0) -> SystemPage | None:
+def system_page(system_id: int, *, now: datetime, before: int = 0) -> SystemPage | None:
     """``before``: an event's id; only events that began before it are shown."""
-    system = System.objects.select_related("grant__user", "location").filter(id=system_id).first()
+    rows = list(
+        Enrollment.objects.filter(system=system_id)
+        .select_related("program", "system__grant__user", "system__location")
+        .annotate(is_misfit=Exists(paused_by_answers().filter(id=OuterRef("pk"))))
+        .order_by("-id")
+    )
+    system = rows[0].system if rows else _never_enrolled(system_id)
     if system is None:
         return None
-    rows = Enrollment.objects.filter(system=system).select_related("program").order_by("-id")
     card = card_of(system, next((row for row in rows if row.state in LIVE_ENROLLMENTS), None))
-    memberships = _memberships(rows)
     past, earlier = _past(system, before)
     readings, during = _readings(past)
-    consents = _consents(system)
-    return SystemPage(card, system, memberships, consents, past, earlier, readings, during)
+    page = SystemPage(
+        card, system, _memberships(rows), _consents(system), past, earlier, readings, during, None
+    )
+    if not page.counted:
+        return page
+    program = next(row.program for row in rows if row.pk == page.counted.id)
+    return replace(page, earned=earned(program, [system_id], now=now).get(system_id))
 
 
-def _memberships(rows: Iterable[Enrollment]) -> tuple[Membership, ...]:
-    asked = open_replacements([row.pk for row in rows])
-    paused = [row.pk for row in rows if row.state == EnrollmentState.PAUSED]
-    resting: set[int] = set()
-    if paused:
-        resting = set(paused_by_answers().filter(id__in=paused).values_list("id", flat=True))
+def _never_enrolled(system_id: int) -> System | None:
+    return System.objects.select_related("grant__user", "location").filter(id=system_id).first()
+
+
+def _memberships(rows: Sequence[Any]) -> tuple[Membership, ...]:
+    """``rows``: enrolments with ``is_misfit``."""
+    asked = open_replacements([row.pk for row in rows]) if rows else {}
     return tuple(
         Membership(
             row.pk,
@@ -210,7 +231,7 @@ def _memberships(rows: Iterable[Enrollment]) -> tuple[Membership, ...]:
             pause_of(row),
             EndReason(row.ended_because),
             asked.get(row.pk),
-            row.pk in resting,
+            row.is_misfit,
         )
         for row in rows
     )
@@ -241,10 +262,10 @@ def _past(system: System, before: int) -> tuple[tuple[Past, ...], int]:
     # By event first: dispatches are found by (event, system), there is no index on system alone.
     programs = Enrollment.objects.filter(system=system).values("program")
     events = Event.objects.filter(program__in=programs, send_at__isnull=False)
-    marks = Event.objects.filter(id=before).values_list("starts_at", "id")
-    if before and (mark := marks.first()):
-        events = events.filter(Q(starts_at__lt=mark[0]) | Q(starts_at=mark[0], id__lt=mark[1]))
-    recent = list(events.order_by("-starts_at", "-id").values_list("id", flat=True)[:200])
+    if before:
+        began = Event.objects.filter(id=before).values("starts_at")[:1]
+        events = events.filter(Q(starts_at__lt=began) | Q(starts_at=began, id__lt=before))
+    recent = events.order_by("-starts_at", "-id").values("id")[:200]
     found = list(
         Dispatch.objects.filter(event_id__in=recent, system=system)
         .select_related("event__program")

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 from django.db import connection
 
+from dr_events import models
 from dr_events.models import Event
 from dr_events.queries import pages
 from dr_events.queries.pages import EventPage
@@ -122,14 +123,12 @@ def season(program: Program, *, now: datetime, year: int | None = None) -> Seaso
 
 
 def credit_of(program: Program) -> Credit | None:
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT basis, threshold, season_cents, event_cents FROM dr_events_credit"
-            " WHERE program_id = %s",
-            [program.pk],
-        )
-        row = cursor.fetchone()
-    return Credit(Basis(row[0]), *row[1:]) if row else None
+    row = models.Credit.objects.filter(program=program).first()
+    return rule_of(row) if row else None
+
+
+def rule_of(row: models.Credit) -> Credit:
+    return Credit(Basis(row.basis), row.threshold, row.season_cents, row.event_cents)
 
 
 @dataclass(frozen=True, slots=True)

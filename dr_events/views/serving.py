@@ -21,7 +21,7 @@ NOT_IN = "This system is in no program any more; nothing was changed."
 
 def _membership(system_id: int) -> Membership | None:
     """The place of this system in a program; None when it has none now."""
-    page = query.system_page(system_id)
+    page = query.system_page(system_id, now=clock.now())
     if page is None:
         raise Http404("There is no system with this number.")
     return page.membership

@@ -68,7 +68,7 @@ def console_system(request: HttpRequest, system_id: int) -> HttpResponse:
 
 
 def _page(system_id: int, before: int = 0) -> page_query.SystemPage:
-    page = page_query.system_page(system_id, before=before)
+    page = page_query.system_page(system_id, now=clock.now(), before=before)
     if page is None:
         raise Http404("There is no system with this number.")
     return page

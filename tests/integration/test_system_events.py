@@ -36,7 +36,7 @@ def test_every_event_is_there_a_page_at_a_time(
         return names, text
 
     latest, text = look()
-    second = one_system.system_page(system.pk)
+    second = one_system.system_page(system.pk, now=cast.MORNING)
     assert second is not None
     assert latest == ["Third", "Second"]
     assert f'href="?before={second.earlier}#events"' in text
@@ -44,5 +44,8 @@ def test_every_event_is_there_a_page_at_a_time(
     assert earlier == ["First"]
     assert "Earlier events" not in text
     assert "Latest events" in text
-    for odd in ("?before=0", "?before=999999", "?before=x", "?before=%00"):
+    for odd in ("?before=0", "?before=x", "?before=%00"):
         assert look(odd)[0] == ["Third", "Second"]
+    names, text = look("?before=999999")
+    assert names == []
+    assert "No earlier event has included this system." in text
