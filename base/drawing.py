@@ -50,12 +50,14 @@ def drawing(
     digits: int = 1,
 ) -> Drawing | None:
     """Each of ``series`` has a name and one value for each label, None where it is not known. None
-    when no line has two known values. ``over``: what the labels stand for, "event"."""
+    when no line has two known values. ``over``: what the labels stand for, "event". ``digits``: of
+    the values; without any they are counts, and so is the scale."""
     known = [value for _, line in series for value in line if value is not None]
     if max((sum(value is not None for value in line) for _, line in series), default=0) < 2:
         return None
     low, high = min(0.0, *known), max(0.0, *known)
-    step = next((step for step in _STEPS if (high - low) / step <= 5), high / 5)
+    steps = [step for step in _STEPS if digits or step >= 1]
+    step = next((step for step in steps if (high - low) / step <= 5), high / 5)
     floor, roof = low // step * step, (high // step + 1) * step
     right, bottom = _WIDTH - _RIGHT, _HEIGHT - _BOTTOM
 
