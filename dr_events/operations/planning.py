@@ -78,9 +78,14 @@ def _group_problems(program: Program, draft: Draft | Event) -> list[Refused]:
     if draft.is_test and not ids:
         sentence = "A test is for a group, such as the homes of your own staff."
         return [Refused(sentence, field="groups", code="test-for-all")]
-    if ids and Group.objects.filter(program=program, id__in=ids).count() != len(ids):
+    found = list(Group.objects.filter(program=program, id__in=ids).order_by("name")) if ids else []
+    if len(found) != len(ids):
         sentence = "One of these groups is not a group of this program."
         return [Refused(sentence, field="groups", code="no-group")]
+    retired = [one.name for one in found if one.retired_at]
+    if retired:
+        sentence = f"No new event can be for a group that is retired: {', '.join(retired)}."
+        return [Refused(sentence, field="groups", code="retired-group")]
     return []
 
 

@@ -66,13 +66,17 @@ def change_group(
     now: datetime,
 ) -> None:
     """Change its name and rule; ``seen`` is the version the form showed. Events that are planned
-    keep the homes they were planned with. Raises Refused."""
+    keep the homes they were planned with. Raises Refused, also when the group is retired: what it
+    was stays as it was, for the results of its events."""
     for_operators(actor, "change groups")
     _check_days(since, until)
     values: dict[str, Any] = {"name": name, "since": since, "until": until} | _lists(rule)
     try:
         with transaction.atomic():
             before = Group.objects.select_for_update().get(id=group_id)
+            if before.retired_at is not None:
+                sentence = f"{before.name} is retired; its name and rule stay. Nothing was saved."
+                raise Refused(sentence, code="retired")
             changes = {
                 key: [_plain(getattr(before, key)), _plain(value)]
                 for key, value in values.items()
