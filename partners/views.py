@@ -83,6 +83,7 @@ def _client_page(request: HttpRequest, client_id: str, more: dict[str, Any]) -> 
         "client": client,
         "webhooks": desk.webhooks_of(client_id),
         "kinds": [kind for kind in Happened if kind != Happened.TEST],
+        "secret_now": clients.secret_mark(client.own),
         "overlap_hours": int(clients.OVERLAP.total_seconds() // 3600),
         "scopes": SCOPES,
         "read": READ,
@@ -110,8 +111,8 @@ def partner_act(request: HttpRequest, client_id: str, act: str) -> HttpResponse:
     slug = _typed(request, "program")
     try:
         if act == "rotate":
-            leaked = bool(request.POST.get("leaked"))
-            made = clients.rotate(end_tokens=leaked, **who, **real)
+            leaked, seen = bool(request.POST.get("leaked")), request.POST.get("seen", "")
+            made = clients.rotate(end_tokens=leaked, seen=seen, **who, **real)
             return _no_store(_client_page(request, client_id, {"credentials": made}))
         acts: dict[str, Callable[[], Any]] = {
             "grant": lambda: clients.grant(slugs=[slug], **who),

@@ -114,6 +114,11 @@ def revoke(*, client_id: str, slug: str, actor: Actor, now: datetime) -> None:
     record(actor=actor, verb="partner-revoke", subject=f"client:{client_id}", now=now, program=slug)
 
 
+def secret_mark(own: PartnerClient | None) -> str:
+    """Names the newest secret by when it was made: a form that was filled in before is refused."""
+    return own.secret_made_at.isoformat() if own and own.secret_made_at else "none"
+
+
 @transaction.atomic
 def rotate(
     *,
@@ -123,16 +128,24 @@ def rotate(
     actor: Actor,
     now: datetime,
     real_now: datetime,
+    seen: str | None = None,
 ) -> Credentials:
     """A new secret. The old one goes on for OVERLAP, or ends ``at_once``.
 
     ``end_tokens`` is for a secret that leaked: it ends at once, and so do the tokens issued so
-    far. Raises Refused, also while an older one goes on: only two are good at a time, so a third
-    would cut off machines that still use it.
+    far. ``seen`` is ``secret_mark`` as the form showed it; None: whichever is the newest. Raises
+    Refused, also while an older one goes on: only two are good at a time, so a third would cut off
+    machines that still use it.
     """
     for_the_utility(actor, "change the secrets of partners")
     client = _client(client_id)
     own, _ = PartnerClient.objects.get_or_create(client=client)
+    if seen is not None and seen != secret_mark(own):  # the button was pressed twice
+        raise Refused(
+            "A new secret was made after this page was opened, and this time nothing was changed. "
+            "If nobody has it, make another one.",
+            code="stale",
+        )
     made = Credentials(client.pk, get_adapter().generate_client_secret())
     if at_once or end_tokens:
         _end_old(own)

@@ -86,11 +86,17 @@ def test_an_operator_makes_a_client_and_sees_its_secret_once(olga):
     assert secret not in str(list(ActivityEntry.objects.values()))
 
 
+def seen(olga, made):
+    """What the form of *New secret* carries."""
+    page = olga.get(reverse("console_partner", args=[made.client_id]))
+    return {"seen": page.context["secret_now"]}
+
+
 def test_two_secrets_while_the_partner_changes_and_when_each_was_used(olga):
     first = make()
     assert token(first.client_id, first.secret).status_code == 200
     assert PartnerClient.objects.get().secret_used_at is not None
-    page = olga.post(reverse("partner_act", args=[first.client_id, "rotate"]))
+    page = olga.post(reverse("partner_act", args=[first.client_id, "rotate"]), seen(olga, first))
     second = shown(page, "Client secret")
     assert second != first.secret
     assert PartnerClient.objects.get().secret_used_at is None
@@ -115,7 +121,8 @@ def test_two_secrets_while_the_partner_changes_and_when_each_was_used(olga):
 def test_a_leak_ends_everything_at_once(olga):
     first = make()
     token(first.client_id, first.secret)
-    page = olga.post(reverse("partner_act", args=[first.client_id, "rotate"]), {"leaked": "1"})
+    form = {"leaked": "1"} | seen(olga, first)
+    page = olga.post(reverse("partner_act", args=[first.client_id, "rotate"]), form)
     assert Token.objects.count() == 0
     assert token(first.client_id, first.secret).status_code == 401
     assert token(first.client_id, shown(page, "Client secret")).status_code == 200

@@ -7,7 +7,7 @@ from allauth.idp.oidc.models import Client
 from django.test import Client as Browser
 from django.urls import reverse
 
-from partners.models import Webhook
+from partners.models import PartnerClient, Webhook
 from partners.operations import clients, hooks
 from partners.who import EVENTS, READ, WEBHOOKS
 from people.models import ActivityEntry
@@ -86,3 +86,35 @@ def test_what_was_refused_may_be_asked_again_at_once(olga: Browser, summer: Any)
         text = olga.post(reverse("partner_make"), form, follow=True).content.decode()
         assert "There is no program nowhere." in text
     assert not Client.objects.exists()
+
+
+@pytest.mark.parametrize("leaked", [{}, {"leaked": "1"}])
+def test_a_new_secret_is_made_once(olga: Browser, summer: Any, leaked: dict[str, str]) -> None:
+    """The button pressed twice, or the page with the secret loaded again later: the secret that was
+    shown stays good."""
+    made = make()
+    page = reverse("console_partner", args=[made.client_id])
+    address = reverse("partner_act", args=[made.client_id, "rotate"])
+    form = leaked | {"seen": olga.get(page).context["secret_now"]}
+    first = olga.post(address, form).context["credentials"].secret
+    kept = PartnerClient.objects.values().get()
+    again = olga.post(address, form, follow=True)
+    assert "A new secret was made after this page was opened" in again.content.decode()
+    assert "credentials" not in again.context
+    assert done("partner-rotate") == 1
+    assert PartnerClient.objects.values().get() == kept
+    assert clients.check_secret(Client.objects.get(), first)
+    assert clients.check_secret(Client.objects.get(), made.secret) is not bool(leaked)
+    meant = leaked | {"seen": again.context["secret_now"]}
+    text = olga.post(address, meant, follow=True).content.decode()
+    assert ("Client secret" in text) == bool(leaked)
+    assert ("the one before still goes on" in text) != bool(leaked)
+
+
+def test_a_form_without_what_it_was_filled_in_from_makes_no_secret(
+    olga: Browser, summer: Any
+) -> None:
+    made = make()
+    olga.post(reverse("partner_act", args=[made.client_id, "rotate"]), {"leaked": "1"})
+    assert clients.check_secret(Client.objects.get(), made.secret)
+    assert done("partner-rotate") == 0
