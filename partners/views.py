@@ -222,6 +222,9 @@ def _hook_page(request: HttpRequest, hook: Webhook, more: dict[str, Any]) -> Htt
     return render(request, "partners/webhook.html", context | more)
 
 
+_TEST_WAITS = "The test is kept: the webhook is paused, and it is posted once somebody resumes it."
+
+
 @operator_act
 @require_POST
 def webhook_act(request: HttpRequest, client_id: str, hook_id: str, act: str) -> HttpResponse:
@@ -247,7 +250,8 @@ def webhook_act(request: HttpRequest, client_id: str, hook_id: str, act: str) ->
             hooks.change(url=url, kinds=kinds, seen=seen, **who)
         else:
             acts[act]()
-        messages.success(request, "Done.")
+        waits = act == "test" and hook.state == HookState.PAUSED
+        messages.success(request, _TEST_WAITS if waits else "Done.")
     except Refused as no:
         if act == "change":  # what was typed stays
             typed = {

@@ -9,6 +9,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from base import clock
+from partners import posting
 from partners.models import PartnerClient, Post
 from partners.operations import clients
 from partners.who import EVENTS, READ, WEBHOOKS
@@ -16,7 +17,9 @@ from people.models import ActivityEntry
 from people.operations import Actor
 from people.states import Role
 from tests import cast
+from tests.partner_calls import Caller
 from tests.partner_hooks import hook
+from tests.receiver import Receiver
 
 pytestmark = pytest.mark.django_db
 BACKEND = "allauth.account.auth_backends.AuthenticationBackend"
@@ -168,3 +171,39 @@ def test_a_refused_client_keeps_what_was_typed(olga: Browser, made: clients.Cred
     ):
         assert f"{field} checked" in page
     assert (Client.objects.count(), verbs()) == (1, [])
+
+
+def test_a_test_of_a_paused_webhook_says_that_it_waits(
+    made: clients.Credentials, olga: Browser, receiver: Receiver
+) -> None:
+    ours, _ = hook(made.client_id, f"http://{receiver.host}/in")
+    address = reverse("console_webhook", args=[made.client_id, ours.pk])
+
+    def press(act: str) -> str:
+        at = reverse("webhook_act", args=[made.client_id, ours.pk, act])
+        return olga.post(at, follow=True).content.decode()
+
+    assert "a test waits" not in olga.get(address).content.decode()
+    assert "The test is kept" not in press("test")
+    assert posting.post_due() == 1
+    press("pause")
+    text = press("test")
+    kept = "The test is kept: the webhook is paused, and it is posted once somebody resumes it."
+    assert kept in text
+    assert "It is paused: a test waits until somebody resumes it." in text
+    assert text.count("It waits until the webhook is resumed.") == 1, "the delivered one does not"
+    assert "It is tried now." not in text
+    assert (posting.post_due(), len(receiver.got)) == (0, 1)
+    press("resume")
+    assert (posting.post_due(), len(receiver.got)) == (1, 2)
+
+
+def test_the_answer_to_a_partners_own_test_says_that_the_webhook_is_paused(
+    made: clients.Credentials, receiver: Receiver
+) -> None:
+    leap = Caller("summer-peak")
+    ours, _ = hook(leap.client_id, f"http://{receiver.host}/in")
+    for state, before in (("ACTIVE", "test/"), ("PAUSED", "pause/")):
+        assert leap.post(f"webhooks/{ours.pk}/{before}").json()["state"] == state
+    assert leap.post(f"webhooks/{ours.pk}/test/").json()["state"] == "PAUSED"
+    assert (posting.post_due(), Post.objects.filter(state="WAITING").count()) == (0, 2)
