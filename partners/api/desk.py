@@ -28,7 +28,7 @@ from rest_framework.views import APIView
 from base import clock
 from base.refusal import Refused
 from partners.api.deprecation import Deprecated
-from partners.api.fields import Text
+from partners.api.fields import Text, Typed
 from partners.operations import furnishing, quotas, world
 from partners.who import READ, SCOPES, Partner
 
@@ -206,7 +206,7 @@ class Strict(serializers.Serializer):
 class Query(Strict):
     """Parameters of a list."""
 
-    limit = serializers.IntegerField(min_value=1, max_value=500, default=100)
+    limit = Typed(min_value=1, max_value=500, default=100)
     cursor = Text(required=False)
 
 

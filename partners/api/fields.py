@@ -31,6 +31,15 @@ class Whole(serializers.IntegerField):
         return super().to_internal_value(data)
 
 
+class Typed(serializers.IntegerField):
+    """A whole number in an address: digits as they are on every keyboard, nothing around them."""
+
+    def to_internal_value(self, data: Any) -> int:
+        if not re.fullmatch(r"-?[0-9]+", data):
+            self.fail("invalid")
+        return super().to_internal_value(data)
+
+
 class Flag(serializers.BooleanField):
     def to_internal_value(self, data: Any) -> bool:
         if not isinstance(data, bool):
