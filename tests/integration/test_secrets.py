@@ -96,6 +96,7 @@ def test_no_secret_on_the_broker(story: Story) -> None:
         ("default", "dr_events.tasks.renew"),
         ("default", "enrollments.tasks.read_home"),
         ("default", "dr_events.tasks.mail"),
+        ("default", "dr_events.tasks.count"),
     }
     assert any(f'"event_id": {story.event.pk}' in body for body in story.bodies)
     assert [body for body in story.bodies if story.canaries.in_text(body)] == []
