@@ -25,6 +25,10 @@ ASK_AXE = "rules => axe.run(rules).then(found => found.violations)"
 # How wide the page is, how wide its window, and what sticks out of it, outermost first.
 MEASURE = """() => {
   const root = document.documentElement, room = root.clientWidth;
+  // A list that becomes cards on a phone does not scroll there, not even on its own.
+  const lists = [...document.querySelectorAll(".table-scroll:has(> .cards)")];
+  const long = innerWidth <= 640 && lists.find((one) => one.scrollWidth > one.clientWidth);
+  if (long) return [long.scrollWidth, long.clientWidth, [long.getAttribute("aria-label")]];
   if (root.scrollWidth <= room) return [root.scrollWidth, room, []];
   const out = [...document.body.querySelectorAll("*")].filter(
     (one) => one.getBoundingClientRect().right > room + 0.5 && !one.closest(".table-scroll"));
