@@ -108,3 +108,23 @@ def test_a_change_that_may_touch_more_than_is_listed_says_so(
     text = client.post(touched, values).content.decode()
     assert text.count("Planned ") == 50
     assert "2 later ones are not listed here." in text
+
+
+def test_the_board_tells_of_sending_and_stopping_only_while_there_is_some(
+    desk: Client, program: Program, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    event = cast.scheduled(program)
+    board = reverse("event", args=[event.pk])
+    stoppable, bar = "3 of 3 can still be stopped.", 'id="sent-bar"'
+    before = desk.get(board).content.decode()
+    assert stoppable in before
+    assert bar not in before, "no home is done before the first request"
+    monkeypatch.setattr(clock, "now", lambda: event.starts_at)
+    during = desk.get(board).content.decode()
+    assert stoppable in during
+    assert bar in during
+    desk.post(reverse("event_cancel", args=[event.pk]), {"confirm": event.name})
+    after = desk.get(board).content.decode()
+    assert "Cancelled before sending" in after
+    assert "can still be stopped" not in after
+    assert bar not in after

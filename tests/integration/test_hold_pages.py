@@ -104,7 +104,7 @@ def test_a_cancelled_event_says_what_can_be_taken_back(
         Dispatch.objects.filter(pk=row.pk).update(delivery=Delivery.CONFIRMED, recall=recall)
     operations.cancel(event_id=event.pk, actor=OLGA, now=cast.MORNING)
     board = desk.get(reverse("event_board", args=[event.pk])).content.decode()
-    assert "Carrier had accepted the event for 3 homes before it was canceled." in board
+    assert "Carrier had accepted the event for 3 homes before it was cancelled." in board
     assert words in board
     figures = ["Taken back</dt>", "Being asked for</dt>", "Cannot be recalled</dt>"]
     shown = [f'{name}<dd class="figure-value">1</dd>' in board for name in figures]

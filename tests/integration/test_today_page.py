@@ -12,7 +12,8 @@ from dr_events import operations
 from dr_events.models import Dispatch, Event
 from dr_events.queries import limits_left
 from dr_events.states import EventState
-from enrollments.models import Program
+from enrollments.models import Enrollment, Program
+from enrollments.states import EnrollmentState
 from people.operations import SYSTEM
 from people.states import Role
 from tests import cast
@@ -72,6 +73,17 @@ def test_drafts_hide_no_running_event_and_not_what_the_stop_would_hold(
     assert "2 are not sent yet" in text
     assert text.count("Left lying") == 10
     assert "More wait: see all events" in text
+
+
+def test_today_says_of_an_event_that_runs_who_is_left_out_and_why(
+    desk: Client, program: Program
+) -> None:
+    rests = cast.enrolled(program)
+    Enrollment.objects.filter(system=rests).update(state=EnrollmentState.PAUSED)
+    cast.scheduled(program)
+    running = desk.get(reverse("console")).content.decode().split('id="now"')[1]
+    assert "<strong>1 left out of the plan:</strong> Enrollment is paused 1</p>" in running
+    assert "</svg>Planned 2</span>" in running, "the colors of the bar have their words"
 
 
 def test_the_stop_counts_every_scheduled_event_and_the_list_says_how_many_more(
