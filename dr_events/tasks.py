@@ -129,7 +129,7 @@ others_due: list[Callable[[], list[Ring]]] = []
 
 
 def due() -> list[Ring]:
-    """Everything due now: tokens first, then sending, then looking; mail and counting last."""
+    """Everything due now: tokens first, then sending, then looking; counting and mail last."""
     now = clock.database_now()
     rings = [*_tokens(now)]
     for event_id in queries.work.events_to_send(now=now):
@@ -148,8 +148,8 @@ def due() -> list[Ring]:
     acts = bulk.bulk_acts_due(real_now=clock.real_now())
     rings += [Ring(act_for_many, {"bulk_id": one}) for one in acts]
     rings += [ring for others in others_due for ring in others()]
-    rings += [Ring(mail, {})] * notices.is_due(now=now)
-    return rings + [Ring(count, {})] * queries.tallies.are_due(now=now)
+    rings += [Ring(count, {})] * queries.tallies.are_due(now=now)
+    return rings + [Ring(mail, {})] * notices.is_due(now=now)
 
 
 def _to_renew(now: datetime) -> list[int]:
