@@ -40,7 +40,7 @@ def upload(who: Visitor, text: str, name: str) -> None:
     who.go("/console/customers/")
     file: FilePayload = {"name": name, "mimeType": "text/csv", "buffer": text.encode()}
     who.page.get_by_label("Choose a CSV file").set_input_files(files=[file])
-    who.press(who.button("Check it"))
+    who.press(who.button("Check the list"))
     who.reads(name)
 
 

@@ -190,7 +190,7 @@ def a_list_is_imported(town: BusyTown, guest: Visitor, keys: Keys) -> None:
     # From here on the window is the device's own, not ours.
     file: FilePayload = {"name": "new.csv", "mimeType": "text/csv", "buffer": LIST.encode()}
     guest.page.get_by_label("Choose a CSV file").set_input_files(files=[file])
-    keys.enter("button", "Check it")
+    keys.enter("button", "Check the list")
     guest.reads("new.csv")
     work()
     guest.sees("Every line is right.")

@@ -197,7 +197,7 @@ def test_acting_for_all_that_match_asks_first(stack: Stack, desktop: Arrive) -> 
     who = desktop()
     sign_in(who, stack)
     who.go("/console/systems/?state=ACTIVE&q=springfield")
-    who.page.get_by_text("With many of them at once").click()
+    who.page.get_by_text("Act on many at once").click()
     who.page.get_by_label("All that match the filter").check()
     who.page.get_by_label("Why").fill("Storm repair on the feeder")
     who.press(who.button("Pause"))

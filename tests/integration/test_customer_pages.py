@@ -149,7 +149,7 @@ def test_others_may_not_bring_in_a_list(role: Role) -> None:
     assert CustomerImport.objects.get().state == ImportState.CHECKED
     page = text(client.get(at))
     assert "An approver decides whether it is imported." in page
-    assert "Bring in a list" not in text(client.get(PAGE))
+    assert "Import a list" not in text(client.get(PAGE))
 
 
 def test_customers_are_found_page_by_page(monkeypatch: pytest.MonkeyPatch) -> None:
