@@ -16,7 +16,18 @@ from base.refusal import Refused
 from base.spreadsheet import csv_response
 from base.typed import number
 from dr_events import dispatch, operations
-from dr_events.queries import candidates, charts, export, groups, holds, intervals, pages, sample
+from dr_events.queries import (
+    candidates,
+    charts,
+    export,
+    groups,
+    holds,
+    intervals,
+    limits_left,
+    pages,
+    sample,
+)
+from dr_events.rules.expected import expected
 from dr_events.states import EventState, OptOutVia
 from people.access import actor_of, approver_act, console_page, operator_act
 from people.operations import Actor, record
@@ -59,16 +70,20 @@ def event_board(request: HttpRequest, event_id: int) -> HttpResponse:
 
 
 def _board(request: HttpRequest, page: pages.EventPage) -> dict[str, Any]:
-    planned = page.event.send_at is not None
+    event = page.event
+    planned = event.send_at is not None
+    preview = None if planned else candidates.preview(event)
     return {
         "page": page,
-        "event": page.event,
-        "zone": page.event.program.time_zone,
+        "event": event,
+        "zone": event.program.time_zone,
         "holds": holds.holds(real_now=timezone.now()),
         "me": actor_of(request).name,
-        "preview": None if planned else candidates.preview(page.event),
-        "opt_outs": pages.latest_opt_outs(page.event) if planned else [],
-        "usual": pages.usual(page.event) if planned else None,
+        "preview": preview,
+        "expected": expected(preview.targeted) if preview and preview.targeted else None,
+        "used": preview and limits_left.left_of_program(event.program, at=event.starts_at),
+        "opt_outs": pages.latest_opt_outs(event) if planned else [],
+        "usual": pages.usual(event),
     }
 
 

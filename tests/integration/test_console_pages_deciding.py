@@ -37,6 +37,10 @@ def test_a_second_person_approves(client: Client, olga: User) -> None:
     client.force_login(olga)
     assert client.post(reverse("event_approve", args=[event.pk])).status_code == 403
     client.force_login(cast.operator("paul@utility.example", Role.APPROVER))
+    board = client.get(reverse("event", args=[event.pk])).content.decode()
+    worth = "0.3\N{NO-BREAK SPACE}kW to 0.7\N{NO-BREAK SPACE}kW</strong> less while it lasts"
+    assert worth in board, "what the planner saw, whoever approves sees"
+    assert "0 of 15 that season" in board
     client.post(reverse("event_approve", args=[event.pk]), {"seen": 2})
     event.refresh_from_db()
     assert event.state == EventState.SCHEDULED
