@@ -13,7 +13,7 @@ class PartnersConfig(AppConfig):
         from django.db.models.signals import post_migrate
 
         from dr_events import tasks
-        from partners.operations.clients import check_secret
+        from partners.operations.client_secrets import check_secret
         from partners.tasks import due
 
         # A client may hold two secrets while its owner changes from one to the other; the

@@ -16,7 +16,7 @@ from base.once import forget, pressed_twice
 from base.refusal import Refused
 from partners import posting
 from partners.models import Webhook
-from partners.operations import clients, hooks, posts
+from partners.operations import client_secrets, clients, hooks, posts
 from partners.queries import desk
 from partners.states import Happened, HookState
 from partners.who import READ, SCOPES
@@ -83,8 +83,9 @@ def _client_page(request: HttpRequest, client_id: str, more: dict[str, Any]) -> 
         "client": client,
         "webhooks": desk.webhooks_of(client_id),
         "kinds": [kind for kind in Happened if kind != Happened.TEST],
-        "secret_now": clients.secret_mark(client.own),
-        "overlap_hours": int(clients.OVERLAP.total_seconds() // 3600),
+        "secret_now": client_secrets.secret_mark(client.own),
+        "overlaps": client_secrets.is_overlapping(client.own, clock.real_now()),
+        "overlap_hours": int(client_secrets.OVERLAP.total_seconds() // 3600),
         "scopes": SCOPES,
         "read": READ,
         "requests_for_all": settings.PARTNER_REQUESTS_PER_MINUTE,
@@ -112,12 +113,12 @@ def partner_act(request: HttpRequest, client_id: str, act: str) -> HttpResponse:
     try:
         if act == "rotate":
             leaked, seen = bool(request.POST.get("leaked")), request.POST.get("seen", "")
-            made = clients.rotate(end_tokens=leaked, seen=seen, **who, **real)
+            made = client_secrets.rotate(end_tokens=leaked, seen=seen, **who, **real)
             return _no_store(_client_page(request, client_id, {"credentials": made}))
         acts: dict[str, Callable[[], Any]] = {
             "grant": lambda: clients.grant(slugs=[slug], **who),
             "revoke": lambda: clients.revoke(slug=slug, **who),
-            "end-old-secret": lambda: clients.end_old_secret(**who),
+            "end-old-secret": lambda: client_secrets.end_old_secret(**who),
             "end-tokens": lambda: clients.end_tokens(**who),
             "suspend": lambda: clients.suspend(**who, **real),
             "resume": lambda: clients.resume(**who),

@@ -1,18 +1,16 @@
-"""Partner clients: made, given programs, given a new secret. Secrets are stored as hashes.
+"""Partner clients: made, given programs, suspended. Secrets are stored as hashes.
 
 Only the utility does this. ``real_now`` is real time: no secret lives in a simulated one.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from allauth.idp.oidc.adapter import get_adapter
 from allauth.idp.oidc.models import Client, Token
-from django.contrib.auth.hashers import check_password
 from django.db import transaction
 
-from base import clock
 from base.refusal import Refused
 from enrollments.models import PartnerGrant, Program
 from partners.models import PartnerClient
@@ -21,8 +19,6 @@ from partners.operations.guards import for_the_utility
 from partners.who import READ, SCOPES
 from people.operations import Actor, record
 
-# How long the old secret goes on beside a new one: time to change it on every machine.
-OVERLAP = timedelta(hours=72)
 MOST_REQUESTS = 100_000
 
 
@@ -82,7 +78,7 @@ def create(
 def grant(*, client_id: str, slugs: Sequence[str], actor: Actor, now: datetime) -> None:
     """The client may see these programs too and plan events in them. Raises Refused."""
     for_the_utility(actor, "give partners programs")
-    _client(client_id)
+    client_named(client_id)
     if slugs and PartnerClient.objects.filter(client_id=client_id, is_practice=True).exists():
         raise Refused("A practice client works on made-up homes only.", field="program")
     programs = list(Program.objects.filter(slug__in=slugs))
@@ -106,7 +102,7 @@ def revoke(*, client_id: str, slug: str, actor: Actor, now: datetime) -> None:
     """The client sees this program no more, from its next request on, and its webhooks are told
     nothing of it that still waits. Raises Refused."""
     for_the_utility(actor, "take programs from partners")
-    _client(client_id)
+    client_named(client_id)
     gone, _ = PartnerGrant.objects.filter(client_id=client_id, program__slug=slug).delete()
     if not gone:
         raise Refused("This client was not granted this program.", field="program")
@@ -114,85 +110,11 @@ def revoke(*, client_id: str, slug: str, actor: Actor, now: datetime) -> None:
     record(actor=actor, verb="partner-revoke", subject=f"client:{client_id}", now=now, program=slug)
 
 
-def secret_mark(own: PartnerClient | None) -> str:
-    """Names the newest secret by when it was made: a form that was filled in before is refused."""
-    return own.secret_made_at.isoformat() if own and own.secret_made_at else "none"
-
-
-@transaction.atomic
-def rotate(
-    *,
-    client_id: str,
-    at_once: bool = False,
-    end_tokens: bool = False,
-    actor: Actor,
-    now: datetime,
-    real_now: datetime,
-    seen: str | None = None,
-) -> Credentials:
-    """A new secret. The old one goes on for OVERLAP, or ends ``at_once``.
-
-    ``end_tokens`` is for a secret that leaked: it ends at once, and so do the tokens issued so
-    far. ``seen`` is ``secret_mark`` as the form showed it; None: whichever is the newest. Raises
-    Refused, also while an older one goes on: only two are good at a time, so a third would cut off
-    machines that still use it.
-    """
-    for_the_utility(actor, "change the secrets of partners")
-    client = _client(client_id)
-    own, _ = PartnerClient.objects.get_or_create(client=client)
-    if seen is not None and seen != secret_mark(own):  # the button was pressed twice
-        raise Refused(
-            "A new secret was made after this page was opened, and this time nothing was changed. "
-            "If nobody has it, make another one.",
-            code="stale",
-        )
-    made = Credentials(client.pk, get_adapter().generate_client_secret())
-    if at_once or end_tokens:
-        _end_old(own)
-    elif own.old_secret_ends_at and own.old_secret_ends_at > real_now:
-        raise Refused(
-            "The secret was changed lately and the one before still goes on. End the old secret "
-            "first, when it is in use nowhere.",
-            code="wrong-state",
-        )
-    else:
-        own.old_secret, own.old_secret_ends_at = client.secret, real_now + OVERLAP
-        own.old_secret_used_at = own.secret_used_at
-    own.secret_made_at, own.secret_used_at = real_now, None
-    own.save()
-    client.set_secret(made.secret)
-    client.save(update_fields=["secret"])
-    if end_tokens:
-        Token.objects.filter(client=client).delete()
-    record(
-        actor=actor,
-        verb="partner-rotate",
-        subject=f"client:{client_id}",
-        now=now,
-        at_once=at_once or end_tokens,
-        ended_tokens=end_tokens,
-    )
-    return made
-
-
-@transaction.atomic
-def end_old_secret(*, client_id: str, actor: Actor, now: datetime) -> None:
-    """The change is done everywhere: the old secret ends before its time. Raises Refused."""
-    for_the_utility(actor, "change the secrets of partners")
-    client = _client(client_id)
-    own = PartnerClient.objects.filter(client=client).first()
-    if own is None or not own.old_secret:
-        raise Refused("This client has no old secret.")
-    _end_old(own)
-    own.save()
-    record(actor=actor, verb="partner-end-old-secret", subject=f"client:{client_id}", now=now)
-
-
 @transaction.atomic
 def end_tokens(*, client_id: str, actor: Actor, now: datetime) -> int:
     """Every token issued so far opens nothing any more; the secret can fetch new ones. How many."""
     for_the_utility(actor, "end the tokens of partners")
-    client = _client(client_id)
+    client = client_named(client_id)
     ended, _ = Token.objects.filter(client=client).delete()
     subject = f"client:{client_id}"
     record(actor=actor, verb="partner-end-tokens", subject=subject, now=now, tokens=ended)
@@ -204,7 +126,7 @@ def suspend(*, client_id: str, actor: Actor, now: datetime, real_now: datetime) 
     """The client gets no token and every one it has ends, until somebody resumes it. Its webhooks
     and events go on. Raises Refused."""
     for_the_utility(actor, "suspend partners")
-    client = _client(client_id)
+    client = client_named(client_id)
     own, _ = PartnerClient.objects.get_or_create(client=client)
     if own.suspended_at:
         raise Refused("This client is suspended already.", code="wrong-state")
@@ -219,7 +141,7 @@ def suspend(*, client_id: str, actor: Actor, now: datetime, real_now: datetime) 
 def resume(*, client_id: str, actor: Actor, now: datetime) -> None:
     """It gets tokens again, by the secrets it had. Raises Refused."""
     for_the_utility(actor, "resume partners")
-    _client(client_id)
+    client_named(client_id)
     mine = PartnerClient.objects.filter(client_id=client_id, suspended_at__isnull=False)
     if not mine.update(suspended_at=None):
         raise Refused("This client is not suspended.", code="wrong-state")
@@ -254,7 +176,7 @@ def allow(
             f"Requests a minute must lie between 1 and {MOST_REQUESTS}.",
             field="requests_per_minute",
         )
-    client = _client(client_id)
+    client = client_named(client_id)
     wanted = [scope for scope in SCOPES if scope == READ or scope in scopes]
     own = PartnerClient.objects.filter(client=client).first()
     before = allowed_mark(client.get_scopes(), own.requests_per_minute if own else None)
@@ -285,30 +207,8 @@ def allow(
     )
 
 
-def _end_old(own: PartnerClient) -> None:
-    own.old_secret, own.old_secret_ends_at, own.old_secret_used_at = "", None, None
-
-
-def check_secret(client: Client, given: str) -> bool:
-    """Whether this is one of the client's secrets, newest first; notes when it was used.
-
-    Takes the place of the identity provider's own test, which knows one secret only (apps.py).
-    """
-    real_now = clock.real_now()
-    own = PartnerClient.objects.filter(client_id=client.pk)
-    if own.filter(suspended_at__isnull=False).exists():
-        return False
-    if check_password(given, client.secret):
-        own.update(secret_used_at=real_now)
-        return True
-    old = own.filter(old_secret_ends_at__gt=real_now).values_list("old_secret", flat=True).first()
-    if old and check_password(given, old):
-        own.update(old_secret_used_at=real_now)
-        return True
-    return False
-
-
-def _client(client_id: str) -> Client:
+def client_named(client_id: str) -> Client:
+    """The client, locked until the end of the transaction. Raises Refused."""
     client = Client.objects.select_for_update().filter(pk=client_id).first()
     if client is None:
         raise Refused(f"There is no client {client_id}.", field="client_id")

@@ -9,7 +9,7 @@ from django.utils import timezone
 from base import clock
 from partners import posting
 from partners.models import KeptAnswer, PartnerClient, Post, Webhook
-from partners.operations import clients, hooks, posts
+from partners.operations import client_secrets, clients, hooks, posts
 from partners.tasks import partner_news
 from tests import cast
 from tests.partner_calls import Caller
@@ -66,15 +66,15 @@ def test_the_old_secret_goes_on_for_as_long_as_it_was_promised(wrong: None) -> N
         name="Leap", slugs=[], read_only=False, actor=DESK, now=cast.MORNING,
         real_now=clock.real_now(),
     )  # fmt: skip
-    clients.rotate(
+    client_secrets.rotate(
         client_id=made.client_id, actor=DESK, now=cast.MORNING, real_now=clock.real_now()
     )
     own = PartnerClient.objects.get()
-    assert clients.check_secret(own.client, made.secret)
+    assert client_secrets.check_secret(own.client, made.secret)
     assert is_now(PartnerClient.objects.get().old_secret_used_at)
     ended = clock.real_now() - timedelta(seconds=1)
     PartnerClient.objects.update(old_secret_ends_at=ended)
-    assert not clients.check_secret(own.client, made.secret)
+    assert not client_secrets.check_secret(own.client, made.secret)
 
 
 def test_the_api_writes_down_real_time_by_the_databases_clock(

@@ -33,9 +33,13 @@ def test_command_makes_rotates_and_grants():
     slugs = [one["slug"] for one in programs(token).json()["items"]]
     assert slugs == ["summer-peak", "winter-peak"]
 
-    _, middle = command("rotate", client_id)
-    assert middle != secret
+    _, lost = command("rotate", client_id)
+    assert lost != secret
     assert ask(first).status_code == 200  # for three more days
+    _, middle = command("rotate", client_id)  # nobody has used the last one: it is replaced
+    assert ask(clients.Credentials(client_id, lost)).status_code == 401
+    assert ask(first).status_code == 200
+    assert ask(clients.Credentials(client_id, middle)).status_code == 200
     with pytest.raises(CommandError, match="the one before still goes on"):
         command("rotate", client_id)
     assert ask(first).status_code == 200
@@ -53,6 +57,7 @@ def test_command_makes_rotates_and_grants():
         "partner-create",
         "partner-grant",
         "partner-grant",
+        "partner-rotate",
         "partner-rotate",
         "partner-rotate",
         "partner-rotate",

@@ -19,7 +19,7 @@ from enrollments import tokens
 from enrollments.models import PartnerGrant
 from partners import posting
 from partners.models import PartnerClient, Post, Webhook
-from partners.operations import clients, hooks, posts
+from partners.operations import client_secrets, clients, hooks, posts
 from partners.queries import desk
 from partners.states import Happened
 from people.models import ActivityEntry
@@ -106,7 +106,7 @@ def test_two_secrets_while_the_partner_changes_and_when_each_was_used(olga):
     assert own.old_secret_used_at
     assert own.secret_used_at
     assert own.secret_made_at
-    assert own.old_secret_ends_at == own.secret_made_at + clients.OVERLAP
+    assert own.old_secret_ends_at == own.secret_made_at + client_secrets.OVERLAP
 
     # It ends by itself, or when somebody says so.
     PartnerClient.objects.update(old_secret_ends_at=timezone.now() - timedelta(seconds=1))

@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from base.refusal import Refused
 from partners.models import PartnerClient, Post, Webhook
-from partners.operations import clients, furnishing, hooks, posts, practice, world
+from partners.operations import client_secrets, clients, furnishing, hooks, posts, practice, world
 from partners.states import Scenario
 from partners.who import EVENTS, READ, SCOPES, WEBHOOKS
 from people.models import ActivityEntry, User
@@ -32,8 +32,8 @@ WHO_MAY: dict[str, str | None] = {
     "clients.create": None,
     "clients.grant": None,
     "clients.revoke": None,
-    "clients.rotate": None,
-    "clients.end_old_secret": None,
+    "client_secrets.rotate": None,
+    "client_secrets.end_old_secret": None,
     "clients.end_tokens": None,
     "clients.suspend": None,
     "clients.resume": None,
@@ -51,7 +51,7 @@ WHO_MAY: dict[str, str | None] = {
 }
 OPERATIONS: dict[str, Callable[..., object]] = {
     f"{module.__name__.rpartition('.')[2]}.{name}": act
-    for module in (clients, hooks, posts, practice)
+    for module in (client_secrets, clients, hooks, posts, practice)
     for name, act in vars(module).items()
     if inspect.isfunction(act)
     and act.__module__ == module.__name__

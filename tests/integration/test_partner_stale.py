@@ -8,7 +8,7 @@ from django.test import Client as Browser
 from django.urls import reverse
 
 from partners.models import PartnerClient, Webhook
-from partners.operations import clients, hooks
+from partners.operations import client_secrets, clients, hooks
 from partners.who import EVENTS, READ, WEBHOOKS
 from people.models import ActivityEntry
 from tests.integration.test_partner_console import make, olga, summer
@@ -103,11 +103,12 @@ def test_a_new_secret_is_made_once(olga: Browser, summer: Any, leaked: dict[str,
     assert "credentials" not in again.context
     assert done("partner-rotate") == 1
     assert PartnerClient.objects.values().get() == kept
-    assert clients.check_secret(Client.objects.get(), first)
-    assert clients.check_secret(Client.objects.get(), made.secret) is not bool(leaked)
+    assert client_secrets.check_secret(Client.objects.get(), first)
+    assert client_secrets.check_secret(Client.objects.get(), made.secret) is not bool(leaked)
+    assert ("it is replaced, and the old one goes on" in again.content.decode()) != bool(leaked)
     meant = leaked | {"seen": again.context["secret_now"]}
     text = olga.post(address, meant, follow=True).content.decode()
-    assert ("Client secret" in text) == bool(leaked)
+    assert ("Client secret" in text) == bool(leaked), "the one that was shown is in use by now"
     assert ("the one before still goes on" in text) != bool(leaked)
 
 
@@ -116,5 +117,5 @@ def test_a_form_without_what_it_was_filled_in_from_makes_no_secret(
 ) -> None:
     made = make()
     olga.post(reverse("partner_act", args=[made.client_id, "rotate"]), {"leaked": "1"})
-    assert clients.check_secret(Client.objects.get(), made.secret)
+    assert client_secrets.check_secret(Client.objects.get(), made.secret)
     assert done("partner-rotate") == 0

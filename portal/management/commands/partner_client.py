@@ -7,7 +7,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from base import clock
 from base.refusal import Refused
-from partners.operations import clients
+from partners.operations import client_secrets, clients
 from people.operations import Actor
 
 SHELL = Actor("command:partner_client")
@@ -72,7 +72,7 @@ class Command(BaseCommand):
                 real_now=real_now,
             )
         if options["act"] == "rotate":
-            return clients.rotate(
+            return client_secrets.rotate(
                 client_id=options["client_id"],
                 at_once=options["at_once"],
                 end_tokens=options["end_tokens"],
@@ -87,7 +87,7 @@ class Command(BaseCommand):
             "suspend": lambda: clients.suspend(**who, real_now=real_now),
             "resume": lambda: clients.resume(**who),
             "end-tokens": lambda: clients.end_tokens(**who),
-            "end-old-secret": lambda: clients.end_old_secret(**who),
+            "end-old-secret": lambda: client_secrets.end_old_secret(**who),
         }
         acts[options["act"]]()
         self.stdout.write("Done.")
