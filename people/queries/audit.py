@@ -234,17 +234,22 @@ def facts(detail: dict[str, Any]) -> tuple[Fact, ...]:
     changes = detail.get("changes")
     if isinstance(changes, dict) and all(_is_pair(pair) for pair in changes.values()):
         others = facts({name: value for name, value in detail.items() if name != "changes"})
-        pairs = (Fact(_title(name), _text(b), _text(a)) for name, (a, b) in changes.items())
+        pairs = (_change(name, a, b) for name, (a, b) in changes.items())
         return (*pairs, *others)
     old, new = detail.get("before"), detail.get("after")
     rest = {k: v for k, v in detail.items() if k not in ("before", "after")}
     if not (isinstance(old, dict) and isinstance(new, dict)):
         return tuple(Fact(_title(name), _text(value)) for name, value in detail.items())
     changed = (
-        Fact(_title(name), _text(new.get(name)), _text(old.get(name)))
-        for name in dict.fromkeys(joined(old, new))
+        _change(name, old.get(name), new.get(name)) for name in dict.fromkeys(joined(old, new))
     )
     return (*changed, *(Fact(_title(name), _text(value)) for name, value in rest.items()))
+
+
+def _change(name: str, before: Any, after: Any) -> Fact:
+    """What stayed as it was is told once, without an arrow."""
+    was, is_now = _text(before), _text(after)
+    return Fact(_title(name), is_now, None if was == is_now else was)
 
 
 def _is_pair(value: Any) -> bool:

@@ -261,6 +261,8 @@ def test_facts_in_words() -> None:
         Fact("Why", "Heat"),
     )
     assert str(audit.facts(changed)[0]) == "Max per day: 1 -> 2"
+    kept = {"before": {"who": None, "state": "APPLIED"}, "after": {"who": "", "state": "APPLIED"}}
+    assert audit.facts(kept) == (Fact("Who", "–"), Fact("State", "APPLIED"))
     assert audit.facts({"changes": "x"}) == (Fact("Changes", "x"),)
 
 
