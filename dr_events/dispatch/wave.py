@@ -68,6 +68,8 @@ class _Wave:
     open_of_claim: dict[int, int] = field(default_factory=lambda: defaultdict(int))
     # Answers that are not on disk yet; an error between the two must not lose them.
     unsaved: list[Answer] = field(default_factory=list)
+    # What answers say beyond their rows, until it is passed on.
+    news: News = field(default_factory=News)
     answered: int = 0
     after: int = 0
 
@@ -152,19 +154,21 @@ class _Wave:
 
     def _save(self, answers: list[Answer]) -> None:
         by_claim: dict[int, dict[operations.Outcome, list[tuple[int, float]]]] = {}
-        news = News()
         quiet_s = vendor.quiet_time().total_seconds()
         for answer in answers:
             number, row = self.rows[answer.key]
             outcome = _outcome(answer, row, quiet_s)
-            news.note(answer, row.grant_id, row.sealed, renew=outcome.renew)
+            self.news.note(answer, row.grant_id, row.sealed, renew=outcome.renew)
             tries = by_claim.setdefault(number, {}).setdefault(outcome, [])
             tries.append((row.id, answer.elapsed_s * 1000))
-        for number, told in by_claim.items():
-            self._store(number, told)
+        try:
+            for number, told in by_claim.items():
+                self._store(number, told)
+        finally:  # the claims before the one that failed are on disk
+            self.unsaved = [answer for answer in answers if answer.key in self.rows]
         self.answered += len(answers)
-        self.unsaved = []
         # What was learnt is on disk first: this can wait, or fail, without harm.
+        news, self.news = self.news, News()
         news.pass_on(self.event.id)
 
     def _store(self, number: int, told: operations.Outcomes) -> None:

@@ -2,6 +2,7 @@
 
 import time
 from datetime import timedelta
+from itertools import count
 from typing import Any
 
 import pytest
@@ -10,9 +11,11 @@ from django.db import connection
 from django.utils import timezone
 from pytest_django import Settings
 
+from carrier.fanout import Answer, Channel
 from dr_events import dispatch, operations, queries
+from dr_events.dispatch import vendor as vendoring
 from dr_events.dispatch import watch, wave
-from dr_events.models import Dispatch, Event
+from dr_events.models import Attempt, Dispatch, Event
 from dr_events.read_back import read_back
 from dr_events.states import Delivery
 from enrollments.models import CarrierGrant, Program, System
@@ -54,6 +57,38 @@ def test_an_error_between_answer_and_saving_loses_no_answer(
     faults(vendor)
     dispatch.send_wave(event.pk)
     assert set(posts(vendor).values()) == {1}
+    assert locks() == 0
+
+
+def test_an_error_between_two_claims_loses_neither(
+    vendor: Vendor, summer: Program, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Answers of two claims are saved together; the first is on disk when the second fails."""
+    systems, event = sent(vendor, summer, 4)
+    unheard = CarrierGrant.objects.get(systems=systems[0])
+    one_home = POSTS | {"serial": systems[0].serial}
+    faults(vendor, {"kind": "unauthorized", "match": one_home})
+    monkeypatch.setattr(vendoring, "CLAIM_ROWS", 2)
+    save, calls = operations.save_outcomes, count(1)
+
+    def second_one_fails(**given: Any) -> int:
+        if next(calls) == 2:
+            raise TimeoutError("a lock could not be had")
+        return save(**given)
+
+    def all_at_once(self: Channel, *, at_most: int, wait_s: float) -> list[Answer]:
+        return collect(self, at_most=at_most, wait_s=20.0)
+
+    collect = Channel.collect
+    monkeypatch.setattr(Channel, "collect", all_at_once)
+    monkeypatch.setattr(operations, "save_outcomes", second_one_fails)
+    with pytest.raises(TimeoutError):
+        dispatch.send_wave(event.pk)
+    assert deliveries(event) == {Delivery.PLANNED: 1, Delivery.ACCEPTED: len(systems) - 1}
+    assert Attempt.objects.count() == len(systems), "each answer is kept once"
+    expires_at = CarrierGrant.objects.get(id=unheard.pk).access_expires_at
+    assert expires_at is not None
+    assert expires_at <= timezone.now(), "the refused token is renewed before it is used again"
     assert locks() == 0
 
 
