@@ -25,7 +25,9 @@ WITH due AS MATERIALIZED (
                   OR t.counted_at <= clock_timestamp() - CASE
                       WHEN e.send_at > %(now)s THEN %(waiting_for)s
                       WHEN {tallies.ROWS} > %(many)s THEN %(under_way_for)s END))
-        ORDER BY e.state = 'SCHEDULED' AND e.send_at <= %(now)s DESC, e.starts_at DESC LIMIT 1
+        -- Cancelled last: one with a row that stays undecided must not keep the others waiting.
+        ORDER BY e.state = 'SCHEDULED' AND e.send_at <= %(now)s DESC, e.state = 'CANCELLED',
+            e.starts_at DESC LIMIT 1
     ) AS next WHERE pg_try_advisory_xact_lock(%(space)s | next.id)
 ), groups AS MATERIALIZED (
     SELECT d.delivery, d.participation, d.reason, d.trouble, d.opted_out_at IS NOT NULL AS said_no,

@@ -94,6 +94,19 @@ def test_a_cancelled_event_is_final_after_its_last_look(event: Event) -> None:
     assert kept_rows() == [(event.pk, True)]
 
 
+def test_a_cancelled_event_that_stays_undecided_keeps_no_other_waiting(event: Event) -> None:
+    later = cast.scheduled(
+        event.program,
+        starts_at=cast.MORNING + timedelta(days=1, hours=6),
+        ends_at=cast.MORNING + timedelta(days=1, hours=8),
+    )
+    Event.objects.filter(id=later.pk).update(state=EventState.CANCELLED, read_back_due_at=None)
+    Dispatch.objects.filter(event=later).update(delivery=Delivery.UNSURE)
+    assert keep()
+    assert not keep()
+    assert kept_rows() == [(event.pk, True)]
+
+
 def waiting() -> Event:
     program = cast.program()
     cast.neighborhood(program, 2)
