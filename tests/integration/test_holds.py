@@ -79,8 +79,6 @@ def test_a_wave_of_400s_stops_itself(
     systems, event = sent(vendor, summer, 9)
     faults(vendor, {"kind": "error_before", "status": 400, "match": POSTS})
     monkeypatch.setattr("dr_events.dispatch.vendor.CLAIM_ROWS", 5)
-    monkeypatch.setattr("dr_events.dispatch.wave.vendor.claim_rows", lambda: 5, raising=False)
-    monkeypatch.setattr("dr_events.dispatch.wave.vendor.low_water", lambda: 1, raising=False)
     dispatch.send_wave(event.pk)
     said = control().broken_why
     rejected = deliveries(event)[Delivery.REJECTED]
