@@ -95,17 +95,24 @@ def now_on(*, now: datetime, real_now: datetime) -> Now:
 
 @dataclass(frozen=True, slots=True)
 class Homes:
-    """All programs together. ``connected``: permissions at Carrier that live;
+    """All programs together. ``connected``: permissions at Carrier that live; ``offline``: so when
+    Carrier was last asked; ``unread``: Carrier has told nothing of them yet;
     ``replaced``: wall controls of which nobody has said yet whether a new one took their place."""
 
     connected: int
     systems: int
     offline: int
+    unread: int
     needs_relink: int
     replaced: int
     active: int
     paused: int
     withdrawn: int
+
+    @property
+    def online(self) -> int:
+        """When Carrier was last asked."""
+        return self.systems - self.offline - self.unread
 
 
 # Each figure from an index of its own: permissions and systems are wide rows.
@@ -114,6 +121,7 @@ SELECT (SELECT count(*) FROM enrollments_carriergrant WHERE state <> 'REVOKED') 
     (SELECT count(*) FROM enrollments_system) AS systems,
     (SELECT count(*) FROM enrollments_system WHERE NOT is_online AND read_at IS NOT NULL)
         AS offline,
+    (SELECT count(*) FROM enrollments_system WHERE read_at IS NULL) AS unread,
     (SELECT count(*) FROM enrollments_carriergrant WHERE state = 'NEEDS_RELINK')
         AS needs_relink,
     (SELECT count(*) FROM enrollments_replacement WHERE state = 'OPEN') AS replaced,

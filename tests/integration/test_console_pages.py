@@ -196,10 +196,19 @@ def test_today_names_who_must_connect_again_and_who_is_offline(desk: Client) -> 
     program = cast.program()
     lost = cast.enrolled(program, "2400W000001", email="lost@home.example")
     cast.enrolled(program, "2400W000002", email="off@home.example", is_online=False)
+    new = cast.enrolled(program, "2400W000003", email="new@home.example", is_online=False)
+    cast.enrolled(program, "2400W000004", email="on@home.example")
+    type(new).objects.filter(id=new.pk).update(read_at=None)
     CarrierGrant.objects.filter(id=lost.grant_id).update(state=GrantState.NEEDS_RELINK)
     text = desk.get(reverse("console")).content.decode()
     assert "lost@home.example" in text
     assert "off@home.example" in text
+    assert "<dt>Online when last read</dt><dd>2</dd>" in text, "neither the silent nor the unread"
+    assert "<dt>Not read yet</dt><dd>1</dd>" in text
+    type(new).objects.filter(id=new.pk).update(read_at=cast.MORNING, is_online=True)
+    text = desk.get(reverse("console")).content.decode()
+    assert "<dt>Online when last read</dt><dd>3</dd>" in text
+    assert "Not read yet" not in text
 
 
 def test_systems_page_by_key(desk: Client) -> None:

@@ -42,7 +42,7 @@ def test_a_page_from_before_it_was_retired_puts_nobody_in(desk: Client, summer: 
     staff = group(summer, "Staff")
     homes.retire_group(group_id=staff.pk, actor=OLGA, now=cast.MORNING)
     page = text(desk.get(reverse("group", args=[staff.pk])))
-    assert "Nobody can be put in any more: the group is retired." in page
+    assert "No system can be added any more: the group is retired." in page
     assert 'name="serials"' not in page
     typed = {"serials": serials()[0], "since": "2026-07-14"}
     page = text(desk.post(reverse("group_add", args=[staff.pk]), typed))
