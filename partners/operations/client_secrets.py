@@ -45,7 +45,8 @@ def rotate(
     ``end_tokens`` is for a secret that leaked: it ends at once, and so do the tokens issued so
     far. ``seen`` is ``secret_mark`` as the form showed it; None: whichever is the newest. Raises
     Refused, also while an older one goes on and the newest is in use: only two are good at a time,
-    so a third would cut off machines. A newest that nobody has used was lost: it is replaced.
+    so a third would cut off machines. A newest that nobody has used was lost: it is replaced, and
+    the one before goes on for OVERLAP again.
     """
     for_the_utility(actor, "change the secrets of partners")
     client = client_named(client_id)
@@ -68,6 +69,8 @@ def rotate(
             "first, when it is in use nowhere.",
             code="wrong-state",
         )
+    else:  # as long from now: the partner begins to change it today
+        own.old_secret_ends_at = real_now + OVERLAP
     own.secret_made_at, own.secret_used_at = real_now, None
     own.save()
     client.set_secret(made.secret)

@@ -1,5 +1,6 @@
 """The console's forms about partners: of two at once the second is told, and twice is once."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -7,11 +8,13 @@ from allauth.idp.oidc.models import Client
 from django.test import Client as Browser
 from django.urls import reverse
 
+from base import clock
 from partners.models import PartnerClient, Webhook
 from partners.operations import client_secrets, clients, hooks
 from partners.who import EVENTS, READ, WEBHOOKS
 from people.models import ActivityEntry
-from tests.integration.test_partner_console import make, olga, summer
+from tests import cast
+from tests.integration.test_partner_console import DESK, make, olga, summer
 from tests.receiver import Receiver
 
 __all__ = ["olga", "summer"]  # fixtures
@@ -110,6 +113,21 @@ def test_a_new_secret_is_made_once(olga: Browser, summer: Any, leaked: dict[str,
     text = olga.post(address, meant, follow=True).content.decode()
     assert ("Client secret" in text) == bool(leaked), "the one that was shown is in use by now"
     assert ("the one before still goes on" in text) != bool(leaked)
+
+
+def test_beside_one_that_takes_the_place_of_a_lost_one_the_old_goes_on_as_long_as_said(
+    summer: Any,
+) -> None:
+    """The second is made in the last hour of the old one."""
+    old = make()
+    who: Any = {"client_id": old.client_id, "actor": DESK, "now": cast.MORNING}
+    made_at = clock.real_now()
+    lost = client_secrets.rotate(**who, real_now=made_at - timedelta(hours=71))
+    found = client_secrets.rotate(**who, real_now=made_at)
+    assert PartnerClient.objects.get().old_secret_ends_at == made_at + timedelta(hours=72)
+    client = Client.objects.get()
+    good = [client_secrets.check_secret(client, one.secret) for one in (old, lost, found)]
+    assert good == [True, False, True]
 
 
 def test_a_form_without_what_it_was_filled_in_from_makes_no_secret(
