@@ -199,10 +199,11 @@ class _Wave:
             until = time.monotonic() + config().total_timeout_s + 1.0
             while (self.channel.pending or self.unsaved) and time.monotonic() < until:
                 self._collect(wait_s=1.0)
-            for number in list(self.open_of_claim):
-                operations.release(number)
         finally:
             self.channel.close()
+            # Also where saving fails: while a lock is held, nobody adopts the rows of its claim.
+            for number in list(self.open_of_claim):
+                operations.release(number)
 
 
 def _outcome(answer: Answer, row: operations.Claimed, quiet_s: float) -> operations.Outcome:

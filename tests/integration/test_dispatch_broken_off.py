@@ -92,6 +92,27 @@ def test_an_error_between_two_claims_loses_neither(
     assert locks() == 0
 
 
+def test_what_cannot_be_saved_is_left_to_be_adopted(
+    vendor: Vendor, summer: Program, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The worker lives on with its session: a lock it kept would hold these rows for as long."""
+    systems, event = sent(vendor, summer, 2)
+
+    def fails(**_: Any) -> int:
+        raise TimeoutError("a lock could not be had")
+
+    with monkeypatch.context() as trouble:
+        trouble.setattr(operations, "save_outcomes", fails)
+        with pytest.raises(TimeoutError):
+            dispatch.send_wave(event.pk)
+    assert locks() == 0
+    assert deliveries(event) == {Delivery.SENDING: len(systems)}
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE dr_events_dispatch SET lease_until = clock_timestamp()")
+    dispatch.look_at_unsure(event.pk)
+    assert deliveries(event) == {Delivery.UNSURE: len(systems)}
+
+
 def test_a_settling_that_fails_leaks_no_stream(
     vendor: Vendor, summer: Program, monkeypatch: pytest.MonkeyPatch
 ) -> None:
