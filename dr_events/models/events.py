@@ -106,7 +106,7 @@ class KeptTally(models.Model):
 
     event = models.OneToOneField(Event, models.CASCADE, primary_key=True, related_name="+")
     counted_at = models.DateTimeField(help_text="Real time.")
-    # Nothing can change any more. The others wait for their send time.
+    # Nothing can change any more. The others wait for their send time or are under way.
     is_final = models.BooleanField()
     counts = models.JSONField()
     # What is counted (operations.counting.VERSION); an older one is counted again.

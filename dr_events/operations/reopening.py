@@ -7,7 +7,7 @@ from django.db import connection, transaction
 
 from base import bell
 from base.refusal import Refused
-from dr_events.models import Control
+from dr_events.models import Control, KeptTally
 from dr_events.operations.planning import limits_of, locked
 from dr_events.operations.settling import POISON_AFTER
 from dr_events.queries import candidates
@@ -57,6 +57,8 @@ def reopen_failed(*, event_id: int, actor: Actor, now: datetime) -> int:
             "homes that are not free any more.",
             code="nothing-to-reopen",
         )
+    # What was kept says that nothing waits to be sent, also to whoever thinks of stopping it.
+    KeptTally.objects.filter(event_id=event_id).delete()
     record(actor=actor, verb="reopen-failed", subject=f"event:{event_id}", now=now, homes=reopened)
     bell.ring()
     return reopened

@@ -11,6 +11,7 @@ from base import clock
 from base.refusal import Refused
 from dr_events import operations
 from dr_events.models import Control, Dispatch, Event, OptOut
+from dr_events.queries import tallies
 from dr_events.states import Delivery, EventState, OptOutVia
 from enrollments.models import Enrollment, Program
 from enrollments.states import EnrollmentState
@@ -157,6 +158,21 @@ def test_what_failed_here_is_planned_again_and_a_400_never(desk: Client, program
     assert entry.detail == {"homes": 2}
     answer = desk.post(reverse("event_resend", args=[event.pk]), follow=True)
     assert "Nothing can be sent again" in answer.content.decode()
+
+
+def test_whoever_thinks_of_stopping_sees_at_once_what_is_to_be_sent_again(
+    desk: Client, program: Program, olga: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Figures of a large event under way may be seconds old, but not from before this act."""
+    monkeypatch.setattr(tallies, "MANY", 1)
+    event, _ = failed(program)
+    sent = event.send_at
+    assert sent is not None
+    monkeypatch.setattr(clock, "now", lambda: sent)
+    assert operations.keep_tally(now=sent)
+    assert "none is waiting to be sent" in desk.get(reverse("console")).content.decode()
+    operations.reopen_failed(event_id=event.pk, actor=Actor.person(olga), now=sent)
+    assert "2 are not sent yet" in desk.get(reverse("console")).content.decode()
 
 
 def refused(event: Event, rows: list[Dispatch], by: User, *, at: datetime, says: str) -> None:
