@@ -80,7 +80,8 @@ def mail(**_: Any) -> None:
 
 @shared_task
 def count(**_: Any) -> None:
-    """Figures of large events under way, so that nobody waits for a page that counts."""
+    """Figures of large events under way, and of what else is due then, so that nobody waits for a
+    page that counts."""
     now = clock.database_now()
     for _one in range(COUNTS):
         if not operations.keep_tally(now=now, under_way_for=queries.tallies.AGAIN_AFTER):

@@ -77,6 +77,11 @@ class Now:
         return [page for page in self.scheduled if page.tally.can_stop]
 
     @property
+    def is_recent(self) -> bool:
+        """Are some of these figures those of a moment ago?"""
+        return any(page.is_recent for page in self.scheduled)
+
+    @property
     def can_stop(self) -> int:
         """Requests that the emergency stop would hold back now, of every scheduled event."""
         return sum(page.tally.can_stop for page in self.scheduled)
