@@ -11,8 +11,10 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from base.choices import ColoredChoices
+from base.zones import zone_words
 
 register = template.Library()
+register.filter("zone_words", zone_words)
 
 UNKNOWN = "–"
 Number = Decimal | float | int
@@ -139,12 +141,6 @@ def minutes(value: int) -> str:
     parts = [f"{hours} hour{'s' * (hours != 1)}"] * bool(hours)
     parts += [f"{rest} minute{'s' * (rest != 1)}"] * bool(rest)
     return " ".join(parts) or "0 minutes"
-
-
-@register.filter
-def zone_words(zone: str) -> str:
-    """``Chicago time`` for ``America/Chicago``; the name itself where it names no place."""
-    return f"{zone.rpartition('/')[2].replace('_', ' ')} time" if "/" in zone else zone
 
 
 @register.filter

@@ -7,6 +7,7 @@ from datetime import time, timedelta
 
 from django.db.models import Count, Max
 
+from base.zones import zone_words
 from dr_events.models import Event
 from dr_events.queries.seasons import credit_of
 from dr_events.rules.credit import in_words
@@ -141,7 +142,7 @@ def limits(program: Program) -> tuple[tuple[str, str], ...]:
     a_day = "1 event" if program.max_per_day == 1 else f"{program.max_per_day} events"
     return (
         ("Season", f"From {first} through {last}."),
-        ("Hours", f"Between {begin} and {until}, {program.time_zone.replace('_', ' ')} time."),
+        ("Hours", f"Between {begin} and {until}, {zone_words(program.time_zone)}."),
         ("Days", f"{_days(program.weekdays)}{_holidays(program)}."),
         (
             "Length",

@@ -8,6 +8,7 @@ from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 from base.refusal import Refused
+from base.zones import zone_words
 
 # The highest a wholesale market allows is 500 (ERCOT, $5 a kWh); a slip of the hand is above it.
 MOST_CENTS = 500
@@ -106,7 +107,7 @@ def _calendar_problems(wish: Wish, limits: Limits) -> Iterator[Refused]:
     if not _within_hours(start, end, limits):
         yield Refused(
             f"Events must lie between {limits.hours_from:%-I:%M %p} and "
-            f"{limits.hours_to:%-I:%M %p} in {limits.zone.key}.",
+            f"{limits.hours_to:%-I:%M %p}, {zone_words(limits.zone.key)}.",
             field="starts_at",
             code="hours",
         )

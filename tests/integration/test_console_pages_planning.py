@@ -85,7 +85,7 @@ REFUSALS = [
     (
         {"start": "11:00", "end": "14:00"},
         "start",
-        "Events must lie between 1:00 PM and 9:00 PM in America/Chicago.",
+        "Events must lie between 1:00 PM and 9:00 PM, Chicago time.",
     ),
     (
         {"start": "13:00", "end": "18:00"},
@@ -163,7 +163,7 @@ def test_an_hour_that_does_not_exist_is_refused(desk: Client) -> None:
     gap = typed(program, date="2027-03-14", start="02:30", end="04:00")
     text = desk.post(reverse("event_new"), gap).content.decode()
     assert error_at(text, "start") == (
-        "March 14, 2:30 AM does not exist in America/Chicago: the clock is set forward in that "
+        "March 14, 2:30 AM does not exist in Chicago time: the clock is set forward in that "
         "hour. Choose an earlier or a later time."
     )
     assert not Event.objects.exists()
@@ -175,7 +175,7 @@ def test_an_hour_that_exists_twice_is_asked_about(desk: Client) -> None:
     twice = typed(program, date="2026-11-01", start="01:30", end="03:00")
     text = desk.post(reverse("event_new"), twice).content.decode()
     assert error_at(text, "start") == (
-        "November 1, 1:30 AM happens twice in America/Chicago: the clock is turned back in that "
+        "November 1, 1:30 AM happens twice in Chicago time: the clock is turned back in that "
         "hour. Say whether you mean the first or the second."
     )
     assert 'name="fold"' in text

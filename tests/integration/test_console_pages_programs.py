@@ -89,6 +89,19 @@ def test_what_is_not_different_leaves_no_trace(desk: Client) -> None:
     assert trail("change-program") == []
 
 
+def test_a_zone_has_one_name_on_every_page(desk: Client) -> None:
+    program = cast.program(time_zone="America/New_York")
+    for address, words in (
+        (reverse("console_programs"), '<span class="sub">New York time</span>'),
+        (reverse("console_program", args=[program.slug]), "Between 1 PM and 9 PM, New York time."),
+        (reverse("program", args=[program.slug]), "1 PM to 9 PM (New York time)"),
+        (reverse("event_new"), '<span id="zone-name">New York time</span>'),
+    ):
+        text = desk.get(address).content.decode()
+        assert words in text, address
+        assert "America/New" not in text, address
+
+
 def test_the_second_of_two_is_told_and_nothing_of_theirs_is_saved(desk: Client) -> None:
     program = cast.program()
     address = reverse("program_edit", args=[program.slug])
@@ -170,7 +183,7 @@ def test_a_change_shows_which_planned_events_it_touches(desk: Client) -> None:
     assert "None: every planned event" in touched(min_notice_minutes="2000")
     outside = touched(hours_to="16:00")
     assert "Three to five" in outside
-    assert "Events must lie between 1:00 PM and 4:00 PM in America/Chicago." in outside
+    assert "Events must lie between 1:00 PM and 4:00 PM, Chicago time." in outside
     assert "Homes that have not got it yet will not get it." in outside
     assert "Caps and rest are counted again for each home" in touched(min_rest_minutes="2000")
     program.refresh_from_db()

@@ -37,7 +37,7 @@ def test_a_time_the_clock_jumps_over_is_refused_whatever_is_said(second: bool | 
     with pytest.raises(Refused) as refused:
         to_utc(typed(2026, 3, 8, 2, 30), CHICAGO, field="starts_at", second=second)
     assert str(refused.value) == (
-        "March 8, 2:30 AM does not exist in America/Chicago: the clock is set forward in that "
+        "March 8, 2:30 AM does not exist in Chicago time: the clock is set forward in that "
         "hour. Choose an earlier or a later time."
     )
     assert (refused.value.field, refused.value.code) == ("starts_at", "local-time-gap")
@@ -61,7 +61,7 @@ def test_a_time_that_comes_twice_must_be_named() -> None:
     with pytest.raises(Refused) as refused:
         to_utc(twice, CHICAGO, field="ends_at")
     assert str(refused.value) == (
-        "November 1, 1:30 AM happens twice in America/Chicago: the clock is turned back in that "
+        "November 1, 1:30 AM happens twice in Chicago time: the clock is turned back in that "
         "hour. Say whether you mean the first or the second."
     )
     assert (refused.value.field, refused.value.code) == ("ends_at", "local-time-fold")
