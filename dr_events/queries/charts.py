@@ -217,7 +217,7 @@ _STALE = 3
 
 @dataclass(frozen=True, slots=True)
 class Age:
-    """How old the last look is, in words; ``is_stale`` when another one should have come."""
+    """How old the last look is: ``3 min ago``; ``is_stale`` when another one should have come."""
 
     words: str
     is_stale: bool
@@ -231,4 +231,5 @@ def age(looked_at: datetime | None, event: Event, now: datetime) -> Age | None:
     runs = event.starts_at <= now < event.ends_at
     every = timedelta(seconds=settings.READ_BACK_EVERY_S) if runs else around.EVERY
     old = now - looked_at
-    return Age(words(old), intervals.is_looked_at(event, now) and old > _STALE * every)
+    said = f"{words(old)} ago" if old >= timedelta(minutes=1) else "just now"
+    return Age(said, intervals.is_looked_at(event, now) and old > _STALE * every)

@@ -76,16 +76,21 @@ def test_the_last_look_is_called_stale_while_somebody_should_look(event: Event) 
     assert last == event.ends_at
     minute = timedelta(minutes=1)
     assert charts.age(None, event, last) is None
+    second = timedelta(seconds=1)
+    assert charts.age(last, event, last + 59 * second) == charts.Age("just now", is_stale=False)
+    assert charts.age(last, event, last + minute) == charts.Age("1 min ago", is_stale=False)
     over = charts.age(last, event, last + 90 * minute)
-    assert over == charts.Age("1 h 30 min", is_stale=False), "around it, every half hour"
-    assert charts.age(last, event, last + 91 * minute) == charts.Age("1 h 31 min", is_stale=True)
+    assert over == charts.Age("1 h 30 min ago", is_stale=False), "around it, every half hour"
+    assert charts.age(last, event, last + 91 * minute) == charts.Age(
+        "1 h 31 min ago", is_stale=True
+    )
     nobody_looks = charts.age(last, event, last + 255 * minute)
-    assert nobody_looks == charts.Age("4 h 15 min", is_stale=False)
+    assert nobody_looks == charts.Age("4 h 15 min ago", is_stale=False)
     event.ends_at = last + 120 * minute
-    assert charts.age(last, event, last + 15 * minute) == charts.Age("15 min", is_stale=False)
-    assert charts.age(last, event, last + 16 * minute) == charts.Age("16 min", is_stale=True)
+    assert charts.age(last, event, last + 15 * minute) == charts.Age("15 min ago", is_stale=False)
+    assert charts.age(last, event, last + 16 * minute) == charts.Age("16 min ago", is_stale=True)
     event.state = EventState.CANCELLED
-    assert charts.age(last, event, last + 16 * minute) == charts.Age("16 min", is_stale=False)
+    assert charts.age(last, event, last + 16 * minute) == charts.Age("16 min ago", is_stale=False)
 
 
 def test_the_board_draws_what_the_results_draw_and_says_how_old_it_is(
@@ -100,6 +105,7 @@ def test_the_board_draws_what_the_results_draw_and_says_how_old_it_is(
         with django_assert_max_num_queries(12):
             return " ".join(desk.get(address).content.decode().split())
 
+    assert '<span class="soft numbers">last look just now</span>' in at(0)
     text = at(3)
     assert polling in text, "homes are still asked how warm it became"
     assert "last look 3 min ago" in text
