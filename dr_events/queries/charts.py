@@ -3,7 +3,7 @@
 Drawings are SVG made on the server: no script, prints, and the same numbers stand in a table.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -171,10 +171,23 @@ def load_chart(
     return line_chart(loads, event, zone, height=height, span=span, is_share=True)
 
 
+def running_chart(
+    points: Iterable[tuple[datetime, float | None]],
+    event: Event,
+    zone: ZoneInfo,
+    *,
+    height: int,
+    span: tuple[datetime, datetime],
+) -> Chart | None:
+    """In how many of a hundred readings the equipment ran; ``points`` have the share."""
+    shares = [(at, None, None if one is None else 100 * one, None) for at, one in points]
+    return line_chart(shares, event, zone, height=height, span=span, is_share=True)
+
+
 @dataclass(frozen=True, slots=True)
 class Drawings:
-    """The homes of an event before, during and after it: how warm it was, how hard the equipment
-    ran, and in how many of a hundred readings it ran."""
+    """The homes of an event, or one of them, before, during and after it: how warm it was, how
+    hard the equipment ran, and in how many of a hundred readings it ran."""
 
     warmth: Chart | None
     load: Chart | None
@@ -188,11 +201,23 @@ def drawings(
     high, low = heights
     around_it = intervals.span(event)
     warmth = [(one.at, one.low_f, one.middle_f, one.high_f) for one in course.items]
-    running = [(one.at, None, one.running_percent, None) for one in course.items]
+    running = [(one.at, one.running) for one in course.items]
     return Drawings(
         line_chart(warmth, event, zone, height=high, span=around_it),
         load_chart(course.items, event, zone, height=low, span=around_it),
-        line_chart(running, event, zone, height=low, span=around_it, is_share=True),
+        running_chart(running, event, zone, height=low, span=around_it),
+    )
+
+
+def of_home(readings: Sequence[Reading], event: Event, zone: ZoneInfo) -> Drawings:
+    """One home from its readings, oldest first; all three over the same time."""
+    over = min(event.starts_at, readings[0].at), max(event.ends_at, readings[-1].at)
+    warmth = [(one.at, None, one.indoor_f, None) for one in readings]
+    running = intervals.running_of(readings, event)
+    return Drawings(
+        line_chart(warmth, event, zone, height=200, span=over),
+        load_chart(readings, event, zone, height=160, span=over),
+        running_chart(running, event, zone, height=160, span=over),
     )
 
 

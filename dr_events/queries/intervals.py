@@ -1,14 +1,15 @@
 """How warm it was and how the equipment ran, quarter hour by quarter hour, from two hours before an
 event to four hours after it, and how good these figures are."""
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from itertools import pairwise
+from itertools import groupby, pairwise
 from typing import Any
 
 from django.db import connection
 
-from dr_events.models import Event
+from dr_events.models import Event, Reading
 from dr_events.queries import sample
 from dr_events.rules.around import AFTER, BEFORE
 from dr_events.rules.limits import words
@@ -133,6 +134,18 @@ def course(event: Event, *, some: int = 0) -> Course:
     looks = whole[2]
     items = tuple(_interval(event, row) for row in intervals)
     return Course(items, _quality(event, whole), looks[-1])
+
+
+def running_of(
+    readings: Sequence[Reading], event: Event
+) -> Iterator[tuple[datetime, float | None]]:
+    """``at`` and ``running`` of each quarter hour at one home, as ``course`` finds them: from its
+    readings, oldest first, where these are in hand."""
+    for _, some in groupby(readings, lambda one: (one.at - event.starts_at) // EVERY):
+        looks = list(some)
+        ran = [one.load > 0 for one in looks if one.load is not None]
+        late = sum((one.at - looks[0].at for one in looks), timedelta())
+        yield looks[0].at + late / len(looks), sum(ran) / len(ran) if ran else None
 
 
 def _interval(event: Event, row: tuple[Any, ...]) -> Interval:

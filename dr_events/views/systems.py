@@ -137,17 +137,11 @@ def _answered(
 def _whole(
     request: HttpRequest, page: page_query.SystemPage, answer: dict[str, Any] | None = None
 ) -> HttpResponse:
-    chart = loads = None
-    if page.read_during:
-        zone = ZoneInfo(page.zone)
-        points = [(reading.at, None, reading.indoor_f, None) for reading in page.readings]
-        chart = charts.line_chart(points, page.read_during, zone, height=200)
-        loads = charts.load_chart(page.readings, page.read_during, zone, height=160)
+    read = page.read_during
     documents = [(one, window.why_not(page.system, one.scope)) for one in DOCUMENTS]
     context = {
         "page": page,
-        "chart": chart,
-        "loads": loads,
+        "drawn": read and charts.of_home(page.readings, read, ZoneInfo(page.zone)),
         "documents": documents,
         "refusals": list(dict.fromkeys(refusal for _, refusal in documents if refusal)),
         "why_not_switch": window.why_not(page.system, window.WRITE_SCOPE),
