@@ -61,8 +61,12 @@ def console_notices(request: HttpRequest) -> HttpResponse:
         text=text,
         before=number(before),
     )
+    about = notice_log.about(notices)
     context = {
-        "notices": [(one, NoticeKind(one.kind), NoticeState(one.state)) for one in notices],
+        "notices": [
+            (one, NoticeKind(one.kind), NoticeState(one.state), about.get(one.subject))
+            for one in notices
+        ],
         "further": further,
         "is_first_page": not before,
         "is_filtered": any(asked.values()),

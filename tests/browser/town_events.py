@@ -182,14 +182,14 @@ class BusyTown(Town):
         credit = Credit(Basis.EVENTS, 65, 2000, 150)
         operations.set_credit(slug="summer-peak", credit=credit, actor=self.actor, now=MORNING)
         event = f"event:{self.at['event']}"
-        for name, kind, state in (
-            ("home-a", NoticeKind.ANNOUNCED, NoticeState.SENT),
-            ("home-b", NoticeKind.ANNOUNCED, NoticeState.WAITING),
-            ("broken", NoticeKind.PERMISSION_LOST, NoticeState.DROPPED),
+        for name, kind, subject, state in (
+            ("home-a", NoticeKind.ANNOUNCED, event, NoticeState.SENT),
+            ("home-b", NoticeKind.ANNOUNCED, event, NoticeState.WAITING),
+            ("broken", NoticeKind.PERMISSION_LOST, "grant:0:1784037600", NoticeState.DROPPED),
         ):
             user = self.everybody[name]
             Notice.objects.create(
-                user=user, kind=kind, subject=event, state=state, made_at=MORNING,
+                user=user, kind=kind, subject=subject, state=state, made_at=MORNING,
                 due_at=MORNING,
                 sent_at=MORNING if state == NoticeState.SENT else None, sent_to=user.email,
                 trouble="550 no such mailbox" if state == NoticeState.DROPPED else "",

@@ -1,6 +1,7 @@
 """The utility's list of mail, what is not kept of it, and the test message."""
 
 import html
+import re
 from datetime import timedelta
 from typing import Any
 
@@ -15,7 +16,7 @@ from dr_events import mailing
 from dr_events.queries import notice_log
 from dr_events.tasks import due
 from enrollments import operations
-from enrollments.models import MailLink, Notice, NoticeRound
+from enrollments.models import Enrollment, MailLink, Notice, NoticeRound, Replacement
 from enrollments.states import LinkPurpose, NoticeKind
 from people.models import User
 from people.states import Role
@@ -74,6 +75,41 @@ def test_it_says_what_went_to_whom_and_what_did_not_and_why(hanna: User) -> None
     assert "Sun Jul 12, 9:00 AM CDT" in page
 
 
+def test_it_links_the_event_or_the_system_and_shows_no_inner_key(hanna: User) -> None:
+    summer = cast.program()
+    old = cast.enrolled(summer, name="Upstairs")
+    new = cast.system(old.grant, "2319W004899", name="")
+    event = cast.scheduled(summer)
+    joined = Enrollment.objects.create(
+        system=new, program=summer, user=hanna, enrolled_at=MORNING, changed_at=MORNING
+    )
+    asked = Replacement.objects.create(
+        enrollment=Enrollment.objects.get(system=old), system=new, seen_at=MORNING
+    )
+    keys = {
+        f"replacement:{asked.pk}:1784037600": (f"/console/systems/{old.pk}/", "Upstairs"),
+        f"enrollment:{joined.pk}": (f"/console/systems/{new.pk}/", "2319W004899"),
+        f"event:{event.pk}": (f"/console/events/{event.pk}/", event.name),
+        "event:99999": None,
+        "replacement:99999:1784037600": None,
+        f"grant:{old.grant_id}:1784037600": None,
+        f"misfit:{summer.pk}:1784037600": None,
+        "application:1:systems": None,
+        "test:1784037600": None,
+        f"user:{hanna.pk}": None,
+    }
+    for number, key in enumerate(keys):
+        notice(hanna, number, subject=key)
+    page = text(desk().get("/console/notices/"))
+    rows = re.findall(r'<th scope="row">(.*?)</th>', page)
+    links = [re.search(r'<a href="([^"]+)">([^<]+)</a>', row) for row in rows]
+    assert [link and link.groups() for link in links] == list(keys.values())
+    assert [key for key in keys if key in page] == []
+    with CaptureQueriesContext(connection) as questions:
+        assert len(notice_log.about([*Notice.objects.all()] * 9)) == 3
+    assert len(questions) == 1 + 3, "the notices; the events, enrolments and replacements"
+
+
 @pytest.mark.parametrize(
     ("asked", "found"),
     [
@@ -88,11 +124,11 @@ def test_it_says_what_went_to_whom_and_what_did_not_and_why(hanna: User) -> None
 )
 def test_filters(hanna: User, asked: str, found: list[int]) -> None:
     otto = cast.homeowner("otto@home.example")
-    notice(hanna, 3, subject="one:1")
-    notice(hanna, 2, subject="one:2", kind=NoticeKind.ENROLLED)
-    notice(otto, 1, subject="one:3", state="DROPPED")
+    notice(hanna, 3, sent_to="1@home.example")
+    notice(hanna, 2, sent_to="2@home.example", kind=NoticeKind.ENROLLED)
+    notice(otto, 1, sent_to="3@home.example", state="DROPPED")
     page = text(desk().get(f"/console/notices/?{asked}"))
-    assert [number for number in (3, 2, 1) if f"one:{number}" in page] == found
+    assert [number for number in (3, 2, 1) if f"sent to {number}@" in page] == found
     assert ("No mail matches." in page) is (not found)
 
 
