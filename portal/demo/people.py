@@ -42,13 +42,21 @@ class Joined:
     trouble: str = ""  # why the walk could not be finished; empty when it could
 
 
+# What Django's file backend writes after each mail.
+END_OF_MAIL = f"\n{'-' * 79}\n"
+
+
 class Mailbox:
-    """The folder the demo's mails end in, one file each; finds the newest code for an address."""
+    """The folder the demo's mails end in; finds the newest code for an address.
+
+    Usually a file holds one mail. Its name is made of the second and an object's place in memory:
+    two mails of one second can end in one file.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._codes: dict[str, str] = {}  # address -> code
-        self._seen: set[str] = set()
+        self._read: dict[str, tuple[int, int]] = {}  # file -> its size, whole mails in it
         self._lock = threading.Lock()
 
     def code_for(self, email: str) -> str:
@@ -63,17 +71,20 @@ class Mailbox:
 
     def _look(self) -> None:
         for path in self.folder.iterdir():
-            if path.name in self._seen:
+            size, known = self._read.get(path.name, (0, 0))
+            if (now := path.stat().st_size) == size:
                 continue
-            text = path.read_text(encoding="utf-8", errors="replace")
-            header, _, body = text.partition("\n\n")
-            to = re.search(r"^To: .*?([^\s<>]+@[^\s<>]+)", header, re.MULTILINE)
-            code = CODE.search(body)
-            # Half written: looked at again. Other mails have no code and end with a rule of dashes.
-            if to and code:
-                self._codes[to[1]] = code[1]
-            if (to and code) or text.rstrip().endswith("-" * 20):
-                self._seen.add(path.name)
+            # What follows the last end is half written: looked at again.
+            *mails, _ = path.read_text(encoding="utf-8", errors="replace").split(END_OF_MAIL)
+            for mail in mails[known:]:
+                self._open(mail)
+            self._read[path.name] = (now, len(mails))
+
+    def _open(self, mail: str) -> None:
+        header, _, body = mail.partition("\n\n")
+        to = re.search(r"^To: .*?([^\s<>]+@[^\s<>]+)", header, re.MULTILINE)
+        if to and (code := CODE.search(body)):
+            self._codes[to[1]] = code[1]
 
 
 def join(web: str, program: str, who: Household, mailbox: Mailbox) -> Joined:

@@ -85,3 +85,19 @@ def test_the_code_in_a_mail_is_found_once_it_is_whole(tmp_path, code):
     )
     assert mailbox.code_for("home-0001@homes.example") == code
     assert CODE.search("HELLO there\n") is None
+
+
+def test_two_mails_of_one_second_can_lie_in_one_file(tmp_path):
+    mailbox = Mailbox(tmp_path)
+    file = tmp_path / "20260714-150000-140245.log"
+
+    def arrives(home, text):
+        with file.open("a") as mails:
+            mails.write(f"To: {home}@homes.example\n\n{text}\n{'-' * 79}\n")
+
+    arrives("home-0016", "ABC123")
+    assert mailbox.code_for("home-0016@homes.example") == "ABC123"
+    arrives("home-0017", "DEF456")
+    arrives("home-0018", "Nothing to type.")
+    assert mailbox.code_for("home-0017@homes.example") == "DEF456"
+    assert mailbox._codes == {}, "a mail is read once"
