@@ -10,9 +10,15 @@ class PeopleConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
+        from allauth.mfa.models import Authenticator
         from django.contrib import admin
 
         from people import signals  # noqa: F401  (receivers connect themselves)
+        from people.queries.facts import known
+        from people.states import Role
+
+        known("invite", "accept-invitation", "change-role", role=Role)
+        known("add-second-factor", "remove-second-factor", kind=Authenticator.Type)
 
         # The admin app stands before this one: everything is registered by now.
         shut = [model for model in admin.site._registry if model._meta.app_label in SHUT]

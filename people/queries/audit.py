@@ -3,14 +3,15 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import chain as joined
 from typing import Any
 
+from django.conf import settings
 from django.db import connection
 from django.db.models import Q, QuerySet, TextField
 from django.db.models.functions import Cast
 
 from people.models import ActivityEntry, User
+from people.queries.facts import Fact, facts, in_words
 from people.rules import GENESIS, Anchor, Entry, seal
 
 _SEALED = ("id", "at", "actor", "verb", "subject", "detail_text", "address")
@@ -89,21 +90,8 @@ class Wanted:
 
 
 @dataclass(frozen=True, slots=True)
-class Fact:
-    """One thing an entry tells; ``before`` only where the act changed something."""
-
-    name: str
-    after: str
-    before: str | None = None
-
-    def __str__(self) -> str:
-        was = "" if self.before is None else f"{self.before} -> "
-        return f"{self.name}: {was}{self.after}"
-
-
-@dataclass(frozen=True, slots=True)
 class Line:
-    """One entry as people read it."""
+    """One entry as people read it; ``detail`` as it is stored."""
 
     id: int
     at: datetime
@@ -111,7 +99,7 @@ class Line:
     actor: str
     verb: str
     subject: str
-    facts: tuple[Fact, ...]
+    detail: dict[str, Any]
     address: str | None
     position: int | None
     hash: str
@@ -119,6 +107,16 @@ class Line:
     @property
     def words(self) -> str:
         return self.verb.replace("-", " ")
+
+    @property
+    def facts(self) -> tuple[Fact, ...]:
+        """As they are stored, for the table."""
+        return facts(self.detail)
+
+    @property
+    def told(self) -> tuple[Fact, ...]:
+        """In plain words, moments in the utility's zone."""
+        return in_words(self.verb, self.detail, settings.UTILITY_TIME_ZONE)
 
 
 def find(wanted: Wanted | None, *, before: int = 0, limit: int = PAGE) -> tuple[list[Line], int]:
@@ -205,7 +203,7 @@ def _lines(entries: Sequence[ActivityEntry]) -> list[Line]:
             actor=entry.actor,
             verb=entry.verb,
             subject=entry.subject,
-            facts=facts(entry.detail),
+            detail=entry.detail,
             address=entry.address,
             position=entry.position,
             hash=bytes(entry.hash).hex() if entry.hash else "",
@@ -226,49 +224,3 @@ def _known(actor: str) -> str:
         return "Offpeak itself"
     kind, _, name = actor.partition(":")
     return f"Partner {name}" if kind == "client" and name else actor
-
-
-def facts(detail: dict[str, Any]) -> tuple[Fact, ...]:
-    """What an entry tells, one thing a line. ``before`` and ``after`` stand side by side; so do the
-    two values of each name in ``changes``."""
-    changes = detail.get("changes")
-    if isinstance(changes, dict) and all(_is_pair(pair) for pair in changes.values()):
-        others = facts({name: value for name, value in detail.items() if name != "changes"})
-        pairs = (_change(name, a, b) for name, (a, b) in changes.items())
-        return (*pairs, *others)
-    old, new = detail.get("before"), detail.get("after")
-    rest = {k: v for k, v in detail.items() if k not in ("before", "after")}
-    if not (isinstance(old, dict) and isinstance(new, dict)):
-        return tuple(Fact(_title(name), _text(value)) for name, value in detail.items())
-    changed = (
-        _change(name, old.get(name), new.get(name)) for name in dict.fromkeys(joined(old, new))
-    )
-    return (*changed, *(Fact(_title(name), _text(value)) for name, value in rest.items()))
-
-
-def _change(name: str, before: Any, after: Any) -> Fact:
-    """What stayed as it was is told once, without an arrow."""
-    was, is_now = _text(before), _text(after)
-    return Fact(_title(name), is_now, None if was == is_now else was)
-
-
-def _is_pair(value: Any) -> bool:
-    return isinstance(value, list) and len(value) == 2
-
-
-def _title(name: str) -> str:
-    return name.replace("_", " ").capitalize()
-
-
-def _text(value: Any) -> str:
-    if value in (None, "", [], {}):
-        return "–"
-    match value:
-        case bool():
-            return "yes" if value else "no"
-        case list():
-            return ", ".join(_text(one) for one in value)
-        case dict():
-            return ", ".join(f"{name}: {_text(one)}" for name, one in value.items())
-        case _:
-            return str(value)

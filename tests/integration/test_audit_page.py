@@ -14,7 +14,7 @@ from people.models import ActivityEntry, User
 from people.operations import SYSTEM, Actor, record
 from people.operations.sealing import seal_all
 from people.queries import audit
-from people.queries.audit import Fact, Wanted
+from people.queries.audit import Wanted
 from people.states import MAY_SERVE, Role
 from tests import cast
 
@@ -108,8 +108,8 @@ def test_an_entry_says_who_what_when_and_from_where(desk: Client, olga: User) ->
         "from 198.51.100.7",
         "change role",
         "user:77",
-        "<del>VIEWER</del>",
-        "<strong>OPERATOR</strong>",
+        "<del>Viewer</del>",
+        "<strong>Operator</strong>",
         "<del>–</del>",
         "she asked",
         "Not sealed yet",
@@ -242,28 +242,18 @@ def test_the_day_begins_at_midnight_where_the_utility_is(desk: Client, settings:
     assert subjects(desk, since="2026-07-14") == ["event:1"]
 
 
-def test_facts_in_words() -> None:
-    assert audit.facts({"in_time": True, "scopes": ["a", "b"], "why": ""}) == (
-        Fact("In time", "yes"),
-        Fact("Scopes", "a, b"),
-        Fact("Why", "–"),
-    )
-    assert audit.facts({"before": {"a": 1}, "after": {"a": 2, "b": {"c": None}}, "n": 0}) == (
-        Fact("A", "2", "1"),
-        Fact("B", "c: –", "–"),
-        Fact("N", "0"),
-    )
-    assert audit.facts({"before": "x"}) == (Fact("Before", "x"),)
-    changed = {"changes": {"max_per_day": [1, 2], "note": ["", "Hot"]}, "why": "Heat"}
-    assert audit.facts(changed) == (
-        Fact("Max per day", "2", "1"),
-        Fact("Note", "Hot", "–"),
-        Fact("Why", "Heat"),
-    )
-    assert str(audit.facts(changed)[0]) == "Max per day: 1 -> 2"
-    kept = {"before": {"who": None, "state": "APPLIED"}, "after": {"who": "", "state": "APPLIED"}}
-    assert audit.facts(kept) == (Fact("Who", "–"), Fact("State", "APPLIED"))
-    assert audit.facts({"changes": "x"}) == (Fact("Changes", "x"),)
+def test_words_are_for_the_page_alone(desk: Client) -> None:
+    detail: dict[str, Any] = {"since": "2026-07-14T14:00:00.123456+00:00", "act": "WITHDRAW"}
+    act(SYSTEM, "act-for-many", "bulk:1", **detail)
+    seal_all()
+    text = page(desk)
+    assert "Since: <strong>Tue Jul 14, 9:00 AM CDT</strong>" in text
+    assert "Act: <strong>Take out of the program</strong>" in text
+    assert ActivityEntry.objects.get(verb="act-for-many").detail == detail
+    assert audit.verify().trouble == ""
+    (row,) = rows(desk, verb="act-for-many")
+    said = row["changes_and_facts"].split("; ")
+    assert sorted(said) == ["Act: WITHDRAW", "Since: 2026-07-14T14:00:00.123456+00:00"]
 
 
 def test_what_a_program_promised_before_stands_beside_what_it_promises_now(desk: Client) -> None:
