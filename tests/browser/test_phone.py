@@ -31,6 +31,11 @@ MOVE_MEANWHILE = """() => document.addEventListener("htmx:beforeOnLoad", () => {
   chart.dispatchEvent(new Event("scroll"));
 }, { once: true })"""
 
+# Every part of the lists of a page: its tag and its role.
+ROLES = """() => [...new Set([...document.querySelectorAll(".cards, .cards *")]
+  .filter((one) => /^(TABLE|THEAD|TBODY|TFOOT|TR|TH|TD)$/.test(one.tagName))
+  .map((one) => [one.tagName, one.scope, one.getAttribute("role")].filter(Boolean).join(" ")))]"""
+
 
 @pytest.fixture
 def event(transactional_db: None, monkeypatch: pytest.MonkeyPatch) -> Event:
@@ -99,3 +104,22 @@ def test_a_chart_stays_where_the_reader_moved_it(olga: Visitor, event: Event) ->
     look_again(olga)
     expect(page.locator("#in-hand")).to_have_count(0)
     assert charts(olga)[0][0] == 90
+
+
+def test_a_row_that_becomes_a_card_is_read_out_as_a_row(olga: Visitor, event: Event) -> None:
+    page = olga.page
+    olga.go("/console/systems/")
+    expect(page.locator(".is-named")).to_have_count(1)
+    row = page.get_by_role("table").get_by_role("row").nth(1)
+    cells = row.get_by_role("rowheader").or_(row.get_by_role("cell"))
+    heads = page.get_by_role("columnheader")
+    assert cells.count() == heads.count() > 5, "also what a card does not show has its column"
+    assert row.locator(".is-none").count() > 0
+    olga.look("systems")
+    olga.go(f"/console/programs/{event.program.slug}/season/")
+    expect(page.locator(".is-named").first).to_be_visible()
+    assert page.evaluate(ROLES) == [
+        "TABLE table", "THEAD rowgroup", "TR row", "TH col columnheader",
+        "TBODY rowgroup", "TH row rowheader", "TD cell", "TFOOT rowgroup",
+    ]  # fmt: skip
+    olga.look("season")
