@@ -129,6 +129,22 @@ def in_the_gap(frozen: dict[str, Case]) -> set[str]:
     }
 
 
+def maybe_in_the_gap(mortals: Mortals, frozen: dict[str, Case]) -> set[str]:
+    """These, and homes at which the other thread was between the two when its process was frozen:
+    it was told that the last look began, not that a byte had left. Ask before they come back."""
+    return {
+        serial
+        for name, case in frozen.items()
+        for home, serial in enumerate(case.serials, 1)
+        if told(mortals, name, f"last look POST home {home} ")
+        and not told(mortals, name, f"bytes out POST home {home} ")
+    }
+
+
+def told(mortals: Mortals, name: str, mark: str) -> bool:
+    return any(point.startswith(mark) for point in mortals.fates[name].points)
+
+
 def test_a_frozen_sender_keeps_its_rows_and_sends_nothing_late(
     town: Town, mortals: Mortals
 ) -> None:
@@ -139,9 +155,9 @@ def test_a_frozen_sender_keeps_its_rows_and_sends_nothing_late(
     assert len(before) > 0
     sweeps()
     assert set(sending.values_list("id", "claim")) == before
-    seq = town.seq()
+    seq, allowed = town.seq(), maybe_in_the_gap(mortals, frozen)
     come_back(mortals, frozen)
-    assert set(late_posts(town, seq, frozen)) == in_the_gap(frozen)
+    assert in_the_gap(frozen) <= set(late_posts(town, seq, frozen)) <= allowed
     heal()
     assert doubled(town, frozen) == {}
 
@@ -194,10 +210,11 @@ def test_after_a_cancel_a_frozen_sender_sends_nothing(town: Town, mortals: Morta
     for case in frozen.values():
         operations.cancel(event_id=case.event.pk, actor=OLGA, now=SEND_AT)
     seq, before = town.seq(), town.posts()
+    allowed = maybe_in_the_gap(mortals, frozen)
     come_back(mortals, frozen)
     heal()
     after = late_posts(town, seq, frozen)
-    assert set(after) == in_the_gap(frozen)
+    assert in_the_gap(frozen) <= set(after) <= allowed
     found = town.truths()
     for case in frozen.values():
         asked = [(before + after)[serial] for serial in case.serials]
