@@ -160,6 +160,7 @@ def pages(events: list[Any]) -> Iterator[tuple[str, Callable[[Any], Any]]]:
     yield "systems, an act for all", page("bulk_act", city.act_for_all(middle).pk)
     yield "results, parts by postal code", page("event_breakdown", over.pk, query="?by=postal")
     yield "results, parts by group", page("event_breakdown", over.pk, query="?by=group")
+    yield "draft", page("event", draft.pk)
     yield "draft, to change", page("event_edit", draft.pk)
     yield "groups", page("groups", "summer-peak")
     yield "group, by rule", page("group", by_rule.pk)
