@@ -214,20 +214,24 @@ def events(*, now: datetime, before: int = 0, limit: int = 20) -> tuple[list[Eve
 
 def current_events(
     *, now: datetime, undecided: int = 10
-) -> tuple[list[EventPage], list[EventPage]]:
+) -> tuple[list[EventPage], list[EventPage], EventPage | None]:
     """Every event that is scheduled and not closed, soonest first: nothing that is being sent or
     runs may be missing, so there is no limit; caps keep them to a season's worth. And drafts and
     events that wait for a second person, at most ``undecided``, soonest first: those that wait for
-    somebody before drafts, those whose start has passed last."""
+    somebody before drafts, those whose start has passed last. And the event completed last."""
     too_late = ExpressionWrapper(Q(starts_at__lte=now), output_field=BooleanField())
     draft = ExpressionWrapper(Q(state=EventState.DRAFT), output_field=BooleanField())
     open_ones = Event.objects.filter(state__in=[EventState.DRAFT, EventState.SUBMITTED])
     first = open_ones.order_by(too_late, draft, "starts_at", "id").values("id")[:undecided]
-    wanted = Q(state=EventState.SCHEDULED) | Q(id__in=first)
+    over = Event.objects.filter(state=EventState.COMPLETED).order_by("-ends_at", "-id")
+    wanted = Q(state=EventState.SCHEDULED) | Q(id__in=first) | Q(id__in=over.values("id")[:1])
     found = _pages(list(_events().filter(wanted).order_by(too_late, draft, "starts_at", "id")), now)
     scheduled = [page for page in found if page.event.state == EventState.SCHEDULED]
-    waiting = [page for page in found if page.event.state != EventState.SCHEDULED]
-    return sorted(scheduled, key=lambda page: (page.event.starts_at, page.event.pk)), waiting
+    last = next((page for page in found if page.event.state == EventState.COMPLETED), None)
+    undone = (EventState.DRAFT, EventState.SUBMITTED)
+    waiting = [page for page in found if page.event.state in undone]
+    scheduled.sort(key=lambda page: (page.event.starts_at, page.event.pk))
+    return scheduled, waiting, last
 
 
 def state_of(event_id: int) -> EventState | None:

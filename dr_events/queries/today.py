@@ -21,12 +21,14 @@ _WAITING = 10
 @dataclass(frozen=True, slots=True)
 class Now:
     """The part of the page that asks for itself: what holds sending back, what does not work, and
-    the events. ``scheduled`` holds all there are; ``undecided`` one more than the page shows."""
+    the events. ``scheduled`` holds all there are; ``undecided`` one more than the page shows;
+    ``last`` is the event completed last."""
 
     holds: tuple[holds.Hold, ...]
     alerts: Alerts
     scheduled: tuple[EventPage, ...]
     undecided: tuple[EventPage, ...]
+    last: EventPage | None
 
     @property
     def stopped(self) -> bool:
@@ -89,12 +91,13 @@ class Now:
 
 def now_on(*, now: datetime, real_now: datetime) -> Now:
     """``real_now`` is this host's own real time."""
-    scheduled, undecided = pages.current_events(now=now, undecided=_WAITING + 1)
+    scheduled, undecided, last = pages.current_events(now=now, undecided=_WAITING + 1)
     return Now(
         tuple(holds.holds(real_now=real_now)),
         alerts(now=now, host_now=real_now),
         tuple(scheduled),
         tuple(undecided),
+        last,
     )
 
 

@@ -98,14 +98,14 @@ def test_a_list_may_show_a_waiting_event_as_it_was_a_moment_ago(desk: Client) ->
     assert keep()
     assert not keep(), "these figures are still good"
     Dispatch.objects.filter(event=event).update(delivery=Delivery.SKIPPED, reason="PAUSED")
-    (page,), _ = pages.current_events(now=cast.MORNING)
+    (page,), *_ = pages.current_events(now=cast.MORNING)
     assert page.tally.targeted == 2
     shown = pages.event_page(event.pk, now=cast.MORNING)
     assert shown is not None
     assert shown.tally.targeted == 0, "its own page counts"
     with connection.cursor() as cursor:
         cursor.execute("UPDATE dr_events_tally SET counted_at = counted_at - interval '61 s'")
-    (page,), _ = pages.current_events(now=cast.MORNING)
+    (page,), *_ = pages.current_events(now=cast.MORNING)
     assert page.tally.targeted == 0, "too old to be shown"
     assert keep()
 
@@ -115,7 +115,7 @@ def test_once_sending_begins_every_figure_is_counted() -> None:
     assert event.send_at is not None
     keep()
     Dispatch.objects.filter(event=event).update(delivery=Delivery.ACCEPTED)
-    (page,), _ = pages.current_events(now=event.send_at)
+    (page,), *_ = pages.current_events(now=event.send_at)
     assert page.tally.accepted == 2
     assert not operations.keep_tally(now=event.send_at)
     assert not tallies.are_due(now=event.send_at)
@@ -141,7 +141,7 @@ def test_lists_show_a_large_event_under_way_as_it_was_seconds_ago(
     tasks.count.run()
     assert kept_rows() == [(event.pk, False)]
     Dispatch.objects.filter(event=event).update(delivery=Delivery.ACCEPTED)
-    (page,), _ = pages.current_events(now=sent)
+    (page,), *_ = pages.current_events(now=sent)
     assert (page.tally.targeted, page.tally.accepted) == (2, 0)
     assert page.tally.counted_at is not None, "and the page can say so"
     for exact, accepted in ((False, 0), (True, 2)):
@@ -154,12 +154,12 @@ def test_lists_show_a_large_event_under_way_as_it_was_seconds_ago(
     assert tallies.are_due(now=sent), "the sweep counts before a page has to"
     assert not operations.keep_tally(now=sent)
     assert operations.keep_tally(now=sent, under_way_for=tallies.AGAIN_AFTER)
-    (page,), _ = pages.current_events(now=sent)
+    (page,), *_ = pages.current_events(now=sent)
     assert page.tally.accepted == 2
 
     Dispatch.objects.filter(event=event).update(delivery=Delivery.CONFIRMED)
     counted_ago(11)
-    (page,), _ = pages.current_events(now=sent)
+    (page,), *_ = pages.current_events(now=sent)
     assert (page.tally.accepted, page.tally.confirmed) == (2, 2), "too old: no worker counts"
     assert page.tally.counted_at is None
     assert operations.keep_tally(now=sent), "the page that asks counts for the others"

@@ -17,7 +17,7 @@ from enrollments.states import EnrollmentState
 from people.operations import SYSTEM
 from people.states import Role
 from tests import cast
-from tests.integration.test_console_pages import typed
+from tests.integration.test_console_pages import finished, typed
 
 pytestmark = pytest.mark.django_db
 NOW = cast.MORNING + timedelta(hours=6, minutes=30)
@@ -181,3 +181,27 @@ def test_the_designer_shows_what_is_used(desk: Client, program: Program) -> None
     sent = typed(program, date="2026-07-15")
     text = desk.post(reverse("event_preview"), sent).content.decode()
     assert "0 of 1 that day<br>1 of 9 that week<br>1 of 100 that season" in text
+
+
+def test_what_happened_last_is_there_while_nothing_runs(
+    desk: Client, django_assert_max_num_queries: Any
+) -> None:
+    program = cast.program(weekdays=list(range(7)), max_per_week=9, max_per_season=100)
+    cast.neighborhood(program, 3)
+    assert "Last event" not in desk.get(reverse("console")).content.decode()
+    over = finished(program)
+    with django_assert_max_num_queries(12):
+        text = desk.get(reverse("console")).content.decode()
+    last = text[text.index('id="last"') :]
+    last = last[: last.index("</section>")]
+    assert reverse("event_results", args=[over.pk]) in last
+    for name, number in (("Took part", 1), ("Opted out", 1), ("Failed", 1), ("Unreachable", 0)):
+        figure = f'<dt class="figure-name">{name}</dt><dd class="figure-value">{number}</dd>'
+        assert figure in last, name
+    assert "Can be stopped" not in last
+    assert 'hx-trigger="every 30s"' in text, "nothing moves any more"
+    running = Event.objects.filter(id=over.pk)
+    running.update(state=EventState.SCHEDULED, completed_at=None)
+    text = desk.get(reverse("console_now")).content.decode()
+    assert "Last event" not in text
+    assert "Can be stopped" in text
