@@ -12,7 +12,7 @@ from portal.demo import clock, environment, story
 from tests.browser.conftest import Arrive
 from tests.browser.test_journey import Faults, faults
 from tests.browser.test_operator import DESIGNER, figure, fill_in, schedule, sign_in, until
-from tests.browser.test_operator_acts import ask_for_two, code, set_up_app, take_off_app
+from tests.browser.test_operator_acts import ask_for_two, give_code, set_up_app, take_off_app
 from tests.browser.test_screens import printed
 from tests.browser.visitor import Visitor
 from tests.stack import Stack
@@ -61,8 +61,7 @@ def with_two_factors(who: Visitor, stack: Stack) -> None:
     who.sign_out()
     who.sign_in(environment.OPERATOR, password)
     expect(who.page).to_have_url(re.compile("/accounts/2fa/authenticate/"))
-    who.page.locator("input[name=code]").fill(code(secret))
-    who.page.keyboard.press("Enter")
+    give_code(who, secret)
     who.reads("Today")
 
 
