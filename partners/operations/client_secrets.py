@@ -60,17 +60,8 @@ def rotate(
     made = Credentials(client.pk, get_adapter().generate_client_secret())
     if at_once or end_tokens:
         _end_old(own)
-    elif not is_overlapping(own, real_now):
-        own.old_secret, own.old_secret_ends_at = client.secret, real_now + OVERLAP
-        own.old_secret_used_at = own.secret_used_at
-    elif own.secret_used_at:
-        raise Refused(
-            "The secret was changed lately and the one before still goes on. End the old secret "
-            "first, when it is in use nowhere.",
-            code="wrong-state",
-        )
-    else:  # as long from now: the partner begins to change it today
-        own.old_secret_ends_at = real_now + OVERLAP
+    else:
+        _go_on(own, client.secret, real_now)
     own.secret_made_at, own.secret_used_at = real_now, None
     own.save()
     client.set_secret(made.secret)
@@ -99,6 +90,20 @@ def end_old_secret(*, client_id: str, actor: Actor, now: datetime) -> None:
     _end_old(own)
     own.save()
     record(actor=actor, verb="partner-end-old-secret", subject=f"client:{client_id}", now=now)
+
+
+def _go_on(own: PartnerClient, newest: str, real_now: datetime) -> None:
+    """The old secret, or the newest where there is none, is good for OVERLAP from now: the partner
+    begins to change it today. Raises Refused where both are in use."""
+    if not is_overlapping(own, real_now):
+        own.old_secret, own.old_secret_used_at = newest, own.secret_used_at
+    elif own.secret_used_at:
+        raise Refused(
+            "The secret was changed lately and the one before still goes on. End the old secret "
+            "first, when it is in use nowhere.",
+            code="wrong-state",
+        )
+    own.old_secret_ends_at = real_now + OVERLAP
 
 
 def _end_old(own: PartnerClient) -> None:
