@@ -60,11 +60,11 @@ def no_waiting(event: Event) -> None:
         )
 
 
-def claim(event: Event, now: datetime) -> operations.Claim:
+def claim(event: Event, now: datetime, *, limit: int = CLAIM_ROWS) -> operations.Claim:
     return operations.claim(
         event_id=event.pk,
         after=0,
-        limit=CLAIM_ROWS,
+        limit=limit,
         lease=timedelta(seconds=60),
         token_margin=timedelta(seconds=60),
         last_send=event.ends_at - timedelta(minutes=30),

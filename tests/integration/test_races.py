@@ -17,6 +17,7 @@ from enrollments.models import Program, System
 from people.models import ActivityEntry
 from people.operations import Actor
 from tests import cast
+from tests.integration import sending
 from tests.integration.at_once import at_once, before_the_first_commits
 from tests.integration.conftest import Vendor
 
@@ -34,16 +35,7 @@ def summer() -> Program:
 # --- claims -------------------------------------------------------------------------------------
 def claim(event: Event, *, limit: int = 500, now: datetime = SEND_AT) -> list[int]:
     """Ids of the rows handed out. The claim's session lock goes with the thread's connection."""
-    claimed = operations.claim(
-        event_id=event.pk,
-        after=0,
-        limit=limit,
-        lease=timedelta(seconds=60),
-        token_margin=timedelta(seconds=60),
-        last_send=event.ends_at - timedelta(minutes=30),
-        now=now,
-    )
-    return [row.id for row in claimed.rows]
+    return [row.id for row in sending.claim(event, now, limit=limit).rows]
 
 
 def claim_all(event: Event, limit: int) -> list[int]:
